@@ -1,0 +1,93 @@
+"""The settings that can change a decision, with their defaults.
+
+Plain frozen dataclasses, so that the core needs no configuration library; `daemon.config` reads TOML and the
+environment into them and refuses unknown keys. Equal settings are part of what makes two runs equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarSettings:
+    """`bars.*`: `bar_grace_ms` after its end a bar closes without a further tick."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    bar_grace_ms: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicatorSettings:
+    """`indicators.*`: where a series begins; `auto` is `session`, and `run` for 24x7 markets."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    anchor: Literal["auto", "session", "run"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """`session.*`: `intraday_exit` is a time before the session's end (`15m`), a time of day (`15:10`) or `none`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    intraday_exit: str = "15m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSettings:
+    """`orders.*`: what becomes of the filled part of an entry that stayed incomplete."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    incomplete_entry: Literal["keep", "close"] = "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractSettings:
+    """`contracts.*`: what a document's `multiplier` that is not the contract's lot does; how old a spot may be."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    lot_mismatch: Literal["refuse", "contract"] = "refuse"
+    spot_age_s_max: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskSettings:
+    """`risk.*`: entries of one strategy in one session, `none` lifts the cap."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    max_entries_per_session: int | Literal["none"] = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationSettings:
+    """`simulation.*`: how the simulated exchange fills.
+
+    `slippage_bps` worsens market and stop fills; `half_spread_ticks` does so where the data has no bid and ask;
+    an order is seen by the exchange `latency_ms` after it was sent; `max_volume_share` of a print's or bar's
+    volume at most is ours (`none`: no bound); `intrabar = "strict"` refuses to guess the path inside a bar.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    intrabar: Literal["synthetic", "strict"] = "synthetic"
+    slippage_bps: Decimal = Decimal(0)
+    half_spread_ticks: Decimal = Decimal(0)
+    latency_ms: int = 0
+    max_volume_share: Decimal | Literal["none"] = Decimal(1)
+    starting_cash: Decimal = Decimal(100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreSettings:
+    """All of them together."""
+
+    bars: BarSettings = field(default_factory=BarSettings)
+    indicators: IndicatorSettings = field(default_factory=IndicatorSettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
+    orders: OrderSettings = field(default_factory=OrderSettings)
+    contracts: ContractSettings = field(default_factory=ContractSettings)
+    risk: RiskSettings = field(default_factory=RiskSettings)
+    simulation: SimulationSettings = field(default_factory=SimulationSettings)

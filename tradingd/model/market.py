@@ -1,0 +1,132 @@
+"""What the market says: ticks and bars, and the timeframes bars are cut by.
+
+These are the hot objects: slotted, built once by whoever reads the outside, never changed afterwards.
+Times are int nanoseconds since the epoch, UTC. Prices and volumes are floats.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_SPELLINGS = {
+    "s": "s", "sec": "s", "second": "s", "seconds": "s",
+    "m": "m", "min": "m", "mins": "m", "minute": "m", "minutes": "m",
+    "h": "h", "hr": "h", "hour": "h", "hours": "h",
+    "d": "d", "day": "d", "days": "d",
+}  # fmt: skip
+_PATTERN = re.compile(r"^\s*(\d{1,5})\s*([A-Za-z]+)\s*$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Timeframe:
+    """The width of a bar in ns; `1d` means one bar a session, whatever the session's length."""
+
+    ns: int
+
+    @classmethod
+    def parse(cls, text: str) -> Timeframe:
+        """Read `5MIN`, `5m`, `1h`, `1d`, `30s`.
+
+        Raises:
+            ValueError: not a width, or one that does not fit a day.
+        """
+        match = _PATTERN.match(text)
+        unit = _SPELLINGS.get(match.group(2).lower()) if match else None
+        if match is None or unit is None:
+            msg = f"timeframe {text!r} is not a width; write a number and a unit, as 5MIN, 1m, 1h or 1d"
+            raise ValueError(msg)
+        ns = int(match.group(1)) * _UNITS[unit]
+        if not 0 < ns <= DAY:
+            msg = f"timeframe {text!r} is out of range; it must be more than zero and at most 1d"
+            raise ValueError(msg)
+        return cls(ns)
+
+    def __str__(self) -> str:
+        """Return the shortest spelling, as `5m`."""
+        for letter in "dhms":
+            if self.ns % _UNITS[letter] == 0:
+                return f"{self.ns // _UNITS[letter]}{letter}"
+        return f"{self.ns}ns"
+
+
+class Quality(enum.StrEnum):
+    """How much a bar can be trusted."""
+
+    COMPLETE = "complete"
+    SPARSE = "sparse"  # made of a single tick
+    GAP = "gap"  # the feed was lost while it formed
+    BACKFILLED = "backfilled"  # taken from history after a gap
+
+
+class Tick:
+    """One print or quote of an instrument.
+
+    `volume` is the volume of this print in units, 0 where the feed tells none; `bid` and `ask` are 0 where
+    unknown. A feed that tells cumulative day volume is turned into prints before this.
+    """
+
+    __slots__ = ("ask", "bid", "instrument", "price", "ts", "volume")
+
+    def __init__(  # noqa: D107, PLR0913 - hot object, described by the class
+        self, instrument: str, ts: int, price: float, volume: float = 0.0, bid: float = 0.0, ask: float = 0.0
+    ) -> None:
+        self.instrument = instrument
+        self.ts = ts
+        self.price = price
+        self.volume = volume
+        self.bid = bid
+        self.ask = ask
+
+    def __repr__(self) -> str:  # noqa: D105
+        return f"Tick({self.instrument!r}, {self.ts}, {self.price}, {self.volume})"
+
+
+class Bar:
+    """Prices of one interval `[ts_open, ts_close)`, stamped with its open; as an event it happens at `ts_close`."""
+
+    __slots__ = (
+        "close", "high", "instrument", "low", "open", "quality", "tick_count", "timeframe", "ts_close", "ts_open", "volume",
+    )  # fmt: skip
+
+    def __init__(  # noqa: D107, PLR0913 - hot object, described by the class
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        ts_open: int,
+        ts_close: int,
+        open: float,  # noqa: A002 - the field's own word
+        high: float,
+        low: float,
+        close: float,
+        volume: float = 0.0,
+        tick_count: int = 0,
+        quality: Quality = Quality.COMPLETE,
+    ) -> None:
+        self.instrument = instrument
+        self.timeframe = timeframe
+        self.ts_open = ts_open
+        self.ts_close = ts_close
+        self.open = open
+        self.high = high
+        self.low = low
+        self.close = close
+        self.volume = volume
+        self.tick_count = tick_count
+        self.quality = quality
+
+    @property
+    def ts(self) -> int:
+        """When the bar happens as an event: at its close."""
+        return self.ts_close
+
+    def __repr__(self) -> str:  # noqa: D105
+        ohlc = f"{self.open} {self.high} {self.low} {self.close}"
+        return f"Bar({self.instrument!r}, {self.timeframe}, {self.ts_open}, {ohlc}, v={self.volume})"
