@@ -9,6 +9,10 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -55,6 +59,24 @@ class Timeframe:
             if self.ns % _UNITS[letter] == 0:
                 return f"{self.ns // _UNITS[letter]}{letter}"
         return f"{self.ns}ns"
+
+
+@dataclass(frozen=True, slots=True)
+class TradingSession:
+    """The hours `[ts_open, ts_close)` in which a market trades on `date`, a day of the market's own zone."""
+
+    date: dt.date
+    ts_open: int
+    ts_close: int
+
+    def bar_bounds(self, timeframe: Timeframe, ts: int) -> tuple[int, int]:
+        """Return `(ts_open, ts_close)` of the bar that holds `ts`, a time inside the session.
+
+        Bars are anchored at the session's open and the last is truncated at its end, so that no bar spans two
+        sessions and `1d` is the whole of one.
+        """
+        ts_open = ts - (ts - self.ts_open) % timeframe.ns
+        return ts_open, min(ts_open + timeframe.ns, self.ts_close)
 
 
 class Quality(enum.StrEnum):

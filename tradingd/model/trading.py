@@ -72,11 +72,16 @@ class OrderState(enum.StrEnum):
     EXPIRED = "expired"
 
 
+EXPIRY_CODES = ("W0", "W1", "W2", "W3", "W4", "M0", "M1", "M2")
+STRIKE_CODES = ("ATM", *(f"ITM{n}" for n in range(1, 21)), *(f"OTM{n}" for n in range(1, 21)))
+RIGHTS = ("CE", "PE", "FUT")
+
+
 @dataclass(frozen=True, slots=True)
 class OptionChoice:
     """Which contract of an underlying a leg asks for, resolved at the moment of its entry.
 
-    `expiry` is W0-W4 or M0-M2; `strike` is ATM, ITMn or OTMn (empty for a future); `right` is CE, PE or FUT.
+    `expiry` is one of `EXPIRY_CODES`, `strike` of `STRIKE_CODES` (empty for a future), `right` of `RIGHTS`.
     """
 
     expiry: str
@@ -108,11 +113,11 @@ class Intent:
     cause: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
     """An order of ours, from its approval to its final state.
 
-    `cause` is the number of the trace record that decided it. `filled` never falls; `state` moves only along
+    It may trade within `[ts_valid, ts_expiry)`, a session. `cause` is the number of the trace record that decided it. `filled` never falls; `state` moves only along
     the table of `core.orders`.
     """
 
@@ -127,6 +132,8 @@ class Order:
     product: Product
     quantity: Decimal
     ts: int
+    ts_valid: int
+    ts_expiry: int
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     tag: str = ""
@@ -160,7 +167,7 @@ class PositionStatus(enum.StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Position:
     """One holding in one slot, from its first entry fill to flat.
 
@@ -205,7 +212,7 @@ class Position:
         return closed * self.side.sign * self.instrument.multiplier
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """The place of one vpi: what is being opened, what is open, what is being closed, in units.
 

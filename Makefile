@@ -1,0 +1,63 @@
+# tradingd, from a fresh clone: everything below prepares .venv by itself, with Python >= 3.11 and nothing else.
+# The environment is what requirements-dev.txt says, hash by hash; uv installs it, the one on PATH or one put into .venv.
+
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+
+find_uv = if command -v uv >/dev/null; then uv=uv; else uv=$(BIN)/uv; fi
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types parity bench fuzz requirements
+
+help: ## List these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+demo: $(READY) ## Backtest a packaged strategy on generated data; print trades and metrics
+	@$(BIN)/python -m tradingd.examples.demo
+
+test: $(READY) ## Run the test suite (JOBS=2 processes)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+lint: $(READY) ## Check style, format and the import walls
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(READY) ## Check types, strictly
+	@$(BIN)/mypy
+
+parity: $(READY) ## Show that equal input gives equal commands, byte for byte
+	@$(BIN)/pytest -n $(JOBS) tests/parity
+
+bench: $(READY) ## Measure speed and memory
+	@$(BIN)/python bench/run.py
+
+fuzz: $(READY) ## Run the property tests on many more random cases, a new seed each time
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(JOBS) tests/properties
+
+requirements: $(READY) ## Compile the pinned requirements from pyproject.toml anew
+	@set -eu; $(find_uv); \
+	compile="$$uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade --quiet"; \
+	UV_CUSTOM_COMPILE_COMMAND="make requirements" $$compile --output-file requirements.txt; \
+	UV_CUSTOM_COMPILE_COMMAND="make requirements" $$compile --output-file requirements-dev.txt --group dev \
+		--constraint requirements.txt
+
+$(READY): requirements-dev.txt pyproject.toml tradingd/__init__.py
+	@set -eu; \
+	if [ ! -x $(BIN)/python ]; then \
+		for candidate in python3.11 python3 python; do \
+			if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+		done; \
+		if [ -z "$${python:-}" ]; then echo "tradingd needs Python 3.11 or newer, as python3.11 or python3 on PATH" >&2; exit 1; fi; \
+		echo "Preparing $(VENV) with $$($$python --version)"; \
+		if command -v uv >/dev/null; then uv venv --quiet --python "$$(command -v $$python)" $(VENV); \
+		else $$python -m venv $(VENV); fi; \
+	fi; \
+	if ! command -v uv >/dev/null && [ ! -x $(BIN)/uv ]; then $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"; fi; \
+	$(find_uv); \
+	$$uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-dev.txt; \
+	$$uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
+	touch $@

@@ -1,0 +1,423 @@
+"""Station 3, values to intents: one strategy, running.
+
+At each instant the armed nodes are stepped in the order (rank, kind, id), each at most once, including those
+that were armed late in the instant. What an entry arms belongs to its *run*; when all its legs are flat and
+none is working the run ends and everything in it is disarmed. The strategy submits nothing itself: the desk,
+which the engine gives it, turns intents into orders. All state is plain data.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from dataclasses import dataclass, field
+from math import isfinite
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tradingd.core.graph.conditions import NAN, Evaluator, Leaf, Value
+from tradingd.core.graph.document import AlertNode as AlertSpec
+from tradingd.core.graph.document import Constant, Entry, Exit, IndicatorValue, Operand, Signal, Start
+from tradingd.core.graph.nodes.alert import AlertNode
+from tradingd.core.graph.nodes.entry import EntryNode
+from tradingd.core.graph.nodes.exit import ExitNode, square_off
+from tradingd.core.graph.nodes.node import Node, State
+from tradingd.core.graph.nodes.signal import SignalNode
+from tradingd.core.graph.nodes.start import StartNode
+from tradingd.core.graph.plan import bind
+from tradingd.core.graph.trace import TraceRecord
+from tradingd.core.graph.view import StrategyView
+from tradingd.model.trading import ZERO, AlertKind, AlertType, Order, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
+
+    from tradingd.core.graph.plan import Plan
+    from tradingd.model.market import Bar
+    from tradingd.model.trading import Alert, Intent, Slot
+
+SQUARE_OFF = "square_off"
+"""Id of the exit that ends an intraday session; an incomplete entry's own close is `<entry>:incomplete`."""
+
+TRACE_MAX = 2_000
+_KEY = attrgetter("key")
+
+
+class Desk(Protocol):
+    """What a strategy may ask of the engine."""
+
+    slots: Mapping[str, Slot]
+
+    @property
+    def now(self) -> int:
+        """Market time, ns UTC."""
+
+    def ready(self) -> bool:
+        """Whether the indicators are warm and there is a price of this session."""
+
+    def bars(self) -> int:
+        """How many bars of the strategy's series have closed."""
+
+    def gap_within(self, bars: int) -> bool:
+        """Whether one of the last so many closed bars has a hole."""
+
+    def attend(self) -> None:
+        """`eager` may have changed: whether every market event is to be told."""
+
+    def entry_gate(self) -> str:
+        """Why no entry may be made now; empty where it may."""
+
+    def count_entry(self) -> None:
+        """An entry runs: count it against the session's cap."""
+
+    def submit(self, intent: Intent) -> Order | str:
+        """Turn the intent into an order, or return why it was refused."""
+
+    def cancel(self, order: Order) -> None:
+        """Withdraw what is left of an order."""
+
+    def working(self, vpis: Sequence[str], purpose: Purpose) -> list[Order]:
+        """Return the working orders of these slots, oldest first."""
+
+    def alert(  # noqa: PLR0913 - the parts of an alert
+        self, kind: AlertKind, node: str, message: str, type_: AlertType, operands: Mapping[str, Value], *, cause: int
+    ) -> None:
+        """Publish an alert."""
+
+    def wake(self, ts: int, node: str) -> None:
+        """Call `on_wake(node)` when market time comes to `ts`."""
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One entry at work: from its first order until its legs are flat. `outer` is the run it was armed in."""
+
+    entry: EntryNode
+    outer: Run | None
+    filled: bool = False
+    alive: bool = True
+
+
+@dataclass(slots=True)
+class _Operands:
+    """Where the evaluator finds an operand: its list, and which item is the last closed bar's."""
+
+    lists: Mapping[Operand, list[float]]
+
+    def value(self, operand: Operand, back: int) -> Value:
+        if isinstance(operand, Constant):
+            return operand.value
+        values = self.lists.get(operand)
+        return NAN if values is None else values[-1 - operand.back - back]
+
+
+@dataclass(slots=True)
+class StrategyRuntime:
+    """One strategy in a session. `instant` numbers the evaluations; `bar` and `reporting` say what kind this is."""
+
+    plan: Plan
+    desk: Desk
+    lists: Mapping[Operand, list[float]]
+    tick_size: float
+    close_incomplete: bool = False
+    on_trace: Callable[[TraceRecord], None] | None = None
+
+    id: str = field(init=False)
+    nodes: dict[str, Node] = field(init=False)
+    armed: list[Node] = field(init=False, default_factory=list)
+    instant: int = field(init=False, default=0)
+    bar: bool = field(init=False, default=False)
+    reporting: bool = field(init=False, default=False)
+    eager: bool = field(init=False, default=False)
+    ended: bool = field(init=False, default=True)
+    filled_now: Decimal = field(init=False, default=ZERO)
+    runs: list[Run] = field(init=False, default_factory=list)
+    budget: dict[tuple[str, int], int] = field(init=False, default_factory=dict)
+    trace: deque[TraceRecord] = field(init=False)
+    records: int = field(init=False, default=0)
+    _entry_of: dict[str, EntryNode] = field(init=False)
+    _exits: list[ExitNode] = field(init=False)
+    _opened: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Build the running nodes."""
+        document = self.plan.document
+        self.id = document.id
+        self.trace = deque(maxlen=TRACE_MAX)
+        legs = [leg for n in document.nodes if isinstance(n, Entry) for leg in n.legs]
+        bound = bind(self.plan, self.lists, self.tick_size)
+        self.nodes = {}
+        for spec in document.nodes:
+            match spec:
+                case Start():
+                    self.nodes[spec.id] = StartNode(spec, self.plan)
+                case Signal():
+                    self.nodes[spec.id] = SignalNode(spec, self.plan, bound[spec.id])
+                case Entry():
+                    self.nodes[spec.id] = EntryNode(spec, self.plan)
+                case Exit():
+                    hit = [leg.vpi for leg in legs if spec.vpi in (None, leg.vpi) and spec.tag in (None, leg.tag)]
+                    self.nodes[spec.id] = ExitNode(spec, self.plan, tuple(hit))
+                case AlertSpec():
+                    self.nodes[spec.id] = AlertNode(spec, self.plan)
+        entries = [n for n in self.nodes.values() if isinstance(n, EntryNode)]
+        self.nodes[SQUARE_OFF] = ExitNode(square_off(SQUARE_OFF), self.plan, tuple(leg.vpi for leg in legs))
+        for entry in entries:
+            name = f"{entry.id}:incomplete"
+            self.nodes[name] = ExitNode(square_off(name), self.plan, entry.vpis)
+        self._entry_of = {vpi: entry for entry in entries for vpi in entry.vpis}
+        self._exits = [n for n in self.nodes.values() if isinstance(n, ExitNode)]
+
+    # --- what the nodes ask ----------------------------------------------------------------------------------
+
+    def slot(self, vpi: str) -> Slot:
+        """Return the slot of a vpi."""
+        return self.desk.slots[vpi]
+
+    def opened_at(self, vpi: str) -> int:
+        """Return the instant at which the slot's entry was last submitted."""
+        return self._opened.get(vpi, 0)
+
+    def arm(self, node: Node, scope: Run | None, parent: int, *, by_start: bool = False) -> None:
+        """Arm an idle node; an armed or working one is left as it is."""
+        if node.state is State.IDLE:
+            node.state, node.scope, node.parent = State.ARMED, scope, parent
+            node.on_armed(self, by_start=by_start)
+            insort(self.armed, node, key=_KEY)
+
+    def arm_children(self, node: Node, scope: Run | None, *, by_start: bool = False) -> None:
+        """Arm every child of a node into a scope."""
+        for child in node.children:
+            self.arm(self.nodes[child], scope, node.parent, by_start=by_start)
+
+    def disarm(self, node: Node) -> None:
+        """Make a node idle."""
+        if node.state is State.ARMED:
+            self.armed.remove(node)
+        if node.state is not State.IDLE:
+            node.state = State.IDLE
+            node.on_disarmed(self)
+
+    def work(self, node: Node) -> None:
+        """Turn an armed node into a working one."""
+        if node.state is State.ARMED:
+            self.armed.remove(node)
+        node.state = State.WORKING
+
+    def entry_warm_up(self, node: SignalNode) -> str:
+        """Return the gate a hole in the data is for a condition on the entry side; empty where there is none."""
+        if node.id in self.plan.entry_side and self.desk.gap_within(1 + self.plan.entry_side[node.id]):
+            return "gap"
+        return ""
+
+    def consume(self, entry: EntryNode) -> None:
+        """Take the entry's re-entry grant, if it has one, and count it against its group's budget."""
+        if entry.grant is not None:
+            key = (entry.id, entry.grant)
+            self.budget[key] = self.budget.get(key, 0) + 1
+            entry.grant = None
+
+    def begin_run(self, entry: EntryNode, scope: Run | None) -> Run:
+        """Begin a run; signals of exits that hang on start and have fired are armed again, from the next instant."""
+        run = Run(entry, scope)
+        self.runs.append(run)
+        for vpi in entry.vpis:
+            self._opened[vpi] = self.instant
+        for outer in entry.outer_exits:
+            if all(self.nodes[i].state is State.IDLE for i in outer.path):
+                for first in outer.first:
+                    self.arm(self.nodes[first], None, entry.parent, by_start=True)
+                    self.nodes[first].ran = self.instant
+        return run
+
+    def record(self, node: Node, *, gate: str = "", **data: Any) -> int:
+        """Leave a trace record and return its number."""
+        self.records += 1
+        seen: list[Leaf] = []
+        if isinstance(node, SignalNode):
+            Evaluator(_Operands(self.lists).value, self.tick_size, seen).group(node.condition)
+        record = TraceRecord(
+            self.records, self.desk.now, self.id, node.id, str(node.kind), node.parent, gate, tuple(seen), data
+        )
+        self.trace.append(record)
+        if self.on_trace is not None:
+            self.on_trace(record)
+        return self.records
+
+    def operands_of(self, number: int) -> dict[str, Value]:
+        """Return the operands a firing signal saw, by the names of the generated code."""
+        for record in reversed(self.trace):
+            if record.number == number:
+                named: dict[str, Value] = {}
+                for leaf in record.leaves:
+                    for operand, value in zip((leaf.condition.left, *leaf.condition.right), leaf.values, strict=True):
+                        if not isinstance(operand, Constant):
+                            named[self.plan.columns[operand] + (f"[-{operand.back}]" if operand.back else "")] = value
+                return named
+            if record.number < number:
+                break
+        return {}
+
+    # --- what the engine tells -------------------------------------------------------------------------------
+
+    def begin_session(self) -> bool:
+        """A session opens: start afresh if flat with nothing working, else go on as before; return which."""
+        if any(not slot.flat or slot.closing for slot in self.desk.slots.values()):
+            return False
+        self.armed.clear()
+        self.runs.clear()
+        self.budget.clear()
+        self._opened.clear()
+        for node in self.nodes.values():
+            node.begin_session()
+        self.ended = False
+        self.arm(self.nodes[self.plan.document.start.id], None, 0)
+        self.eager = True
+        self.desk.attend()
+        return True
+
+    def on_bar(self) -> None:
+        """The bars this strategy reads have settled: a bar evaluation."""
+        self.instant += 1
+        self.bar = True
+        self.reporting = False
+        if not self.eager:
+            for node in self.armed:
+                if node.stirs():
+                    break
+            else:
+                return
+        self._pass()
+
+    def on_market(self) -> None:
+        """A market event, and something waits for one."""
+        self.instant += 1
+        self.bar = self.reporting = False
+        self._pass()
+
+    def on_report(self, order: Order, filled: Decimal) -> None:
+        """An order moved; the books are up to date already. `filled` is what this report filled, in units."""
+        self.instant += 1
+        self.bar, self.reporting = False, True
+        self.filled_now = filled
+        node = self.nodes.get(order.node)
+        if node is not None:
+            node.on_report(self, order)
+        for exit_ in self._exits:
+            exit_.advance(self)
+        self.settle()
+        if self.ended and any(slot.free > 0 for slot in self.desk.slots.values()):
+            self.arm(self.nodes[SQUARE_OFF], None, 0)
+        self._pass()
+
+    def on_wake(self, node: str) -> None:
+        """A deadline of a node has come."""
+        self.instant += 1
+        self.bar = self.reporting = False
+        exit_ = self.nodes[node]
+        if isinstance(exit_, ExitNode):
+            exit_.on_wake(self)
+        self.settle()
+        self._pass()
+
+    def on_square_off(self) -> None:
+        """The end of an intraday session: no entry from here on; cancel, close, and go on closing late fills."""
+        self.instant += 1
+        self.bar = self.reporting = False
+        self.ended = True
+        closing = self.nodes[SQUARE_OFF]
+        for vpi in self.desk.slots:
+            for order in self.desk.working((vpi,), Purpose.ENTRY):
+                if not order.cancelling:
+                    self.desk.cancel(order)
+        for node in self.nodes.values():
+            if node is not closing and not (isinstance(node, ExitNode) and node.closing_at_market):
+                self.disarm(node)
+        for run in self.runs:
+            run.alive = False
+        self.runs.clear()
+        if any(not slot.flat for slot in self.desk.slots.values()):
+            self.arm(closing, None, 0)
+        self._pass()
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _pass(self) -> None:
+        """Step the armed nodes in order until none is left that has not run at this instant."""
+        instant, armed = self.instant, self.armed
+        changed = self.eager
+        i = 0
+        while i < len(armed):
+            node = armed[i]
+            if node.ran == instant:
+                i += 1
+                continue
+            node.ran = instant
+            if node.step(self):
+                changed = True
+                i = 0
+            else:
+                i += 1
+        if changed:
+            self.eager = any(node.eager for node in armed)
+            self.desk.attend()
+
+    def settle(self) -> None:
+        """End the runs that are over, then let exits that closed what they were asked to arm their children."""
+        for run in [r for r in self.runs if self._over(r)]:
+            self._end_run(run)
+        for exit_ in self._exits:
+            if exit_.done:
+                scope = exit_.scope
+                while scope is not None and not scope.alive:
+                    scope = scope.outer
+                self.disarm(exit_)
+                if not self.ended:
+                    self.arm_children(exit_, scope)
+
+    def _over(self, run: Run) -> bool:
+        return run.entry.state is not State.WORKING and all(self.slot(v).flat for v in run.entry.vpis)
+
+    def _end_run(self, run: Run) -> None:
+        run.alive = False
+        self.runs.remove(run)
+        closers = [x for x in self._exits if x.done and any(v in x.asked for v in run.entry.vpis)]
+        for node in self.nodes.values():
+            if node.scope is run and node not in closers:
+                node.scope = None
+                if not (isinstance(node, EntryNode) and node.state is State.WORKING):  # that one has a run of its own
+                    self.disarm(node)
+        for exit_ in closers:
+            self._grant(run, exit_)
+
+    def _grant(self, run: Run, exit_: ExitNode) -> None:
+        """Let the entry run again, if the exit says so and the group's budget is not used up."""
+        re_entry = exit_.spec.re_entry
+        if re_entry is None or self.ended:
+            return
+        used = self.budget.get((run.entry.id, re_entry.group), 0)
+        if re_entry.limit is not None and used >= re_entry.limit:
+            self.record(exit_, gate="budget")
+            return
+        number = self.record(exit_, re_entry_triggered=True)
+        run.entry.grant = re_entry.group
+        outer = run.outer if run.outer is not None and run.outer.alive else None
+        for first in self.plan.first_signals[run.entry.id]:
+            self.arm(self.nodes[first], outer, number)
+
+    def view(self, market_data: dict[str, float | int | Bar | None], alerts: tuple[Alert, ...]) -> StrategyView:
+        """Return a picture of the strategy now."""
+        indicators: dict[str, dict[str, float | None]] = {}
+        for operand, values in self.lists.items():
+            if isinstance(operand, IndicatorValue):
+                last = values[-1]
+                indicators.setdefault(operand.key, {})[operand.output] = last if isfinite(last) else None
+        positions = tuple(s.position for s in self.desk.slots.values() if s.position is not None)
+        states = {i: str(n.state) for i, n in self.nodes.items() if i in self.plan.nodes}
+        return StrategyView(self.id, self.desk.now, market_data, indicators, positions, alerts, states)
+
+    def on_incomplete(self, entry: EntryNode) -> None:
+        """An entry stayed incomplete: close what filled, where the settings say so."""
+        if self.close_incomplete:
+            self.arm(self.nodes[f"{entry.id}:incomplete"], None, entry.parent)

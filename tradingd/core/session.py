@@ -1,0 +1,123 @@
+"""Engine and simulated exchange together: the sequencer of a backtest, in one synchronous object.
+
+It answers the engine's deadlines before each event, matches the orders that were working before, lets the
+engine take the event, and performs the commands, whose bytes it hashes. Paper trading does the same with a
+feed in front and a journal between; live has a broker in the simulator's place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tradingd.core.bars import FOREVER
+from tradingd.model.commands import CancelOrder, SubmitOrder, canonical
+from tradingd.model.events import BarOpened, Deadline
+from tradingd.model.market import Bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tradingd.core.engine import Engine
+    from tradingd.core.simulator import Simulator
+    from tradingd.model.commands import Command
+    from tradingd.model.events import Event, MarketEvent
+    from tradingd.model.market import Timeframe
+
+
+class Session:
+    """One run: feed it market events in order, then `finish`.
+
+    `on_command` gets every command and its canonical bytes, in order.
+    """
+
+    def __init__(  # noqa: D107 - described by the class
+        self, engine: Engine, simulator: Simulator, on_command: Callable[[Command, bytes], None] | None = None
+    ) -> None:
+        self.engine = engine
+        self.simulator = simulator
+        self.commands = 0
+        self._on_command = on_command
+        self._hash = hashlib.sha256()
+        self._waiting: deque[Event] = deque()
+
+    @property
+    def decisions_sha256(self) -> str:
+        """SHA-256 over the commands so far, one a line, in hex."""
+        return self._hash.hexdigest()
+
+    def step(self, event: MarketEvent) -> None:
+        """Take one market event through deadlines, matching, engine and commands.
+
+        A bar's inside lies before its end: orders meet it before the deadlines that fall on the end itself.
+        """
+        engine, simulator = self.engine, self.simulator
+        ts = event.ts
+        inside = event.__class__ is Bar
+        if engine.next_deadline <= ts - inside:
+            self._until(ts - inside)
+        if simulator.busy:
+            self._perform((), simulator.match(event))
+        if inside and engine.next_deadline <= ts:
+            self._until(ts)
+        commands = engine.step(event)
+        if commands:
+            self._perform(commands)
+
+    def bars(self, instrument: str, timeframe: Timeframe, rows: Iterable[tuple[int, int, float, float, float, float, float]]) -> None:
+        """Take bars of one instrument, as (ts_open, ts_close, open, high, low, close, volume), in order.
+
+        The same as an opening and a closing event for each; an opening that nobody waits for is not spelled out,
+        since the bar that follows overwrites all it would change.
+        """
+        engine, simulator, step = self.engine, self.simulator, self.step
+        feed = engine.feeds[instrument]
+        take, out = engine.step, self._perform
+        for ts_open, ts_close, open_, high, low, close, volume in rows:
+            session = feed.session
+            if engine.eager or simulator.busy or engine.next_deadline <= ts_open or session is None or ts_open >= session.ts_close:
+                step(BarOpened(instrument, ts_open, open_))
+            bar = Bar(instrument, timeframe, ts_open, ts_close, open_, high, low, close, volume)
+            if simulator.busy or engine.next_deadline <= ts_close:
+                step(bar)
+            else:
+                commands = take(bar)
+                if commands:
+                    out(commands)
+
+    def finish(self) -> None:
+        """The data are over: let the bars that still form come to their end, and what is due by then happen."""
+        engine = self.engine
+        ends = [line.builder.ts_end for feed in engine.feeds.values() for line in feed.lines]
+        forming = [end for end in ends if end != FOREVER]
+        if forming:
+            self._until(max(forming) + engine.settings.bars.bar_grace_ms * 1_000_000)
+
+    def _until(self, ts: int) -> None:
+        engine, simulator = self.engine, self.simulator
+        while engine.next_deadline <= ts:
+            deadline = Deadline(engine.next_deadline)
+            if simulator.busy:
+                self._perform((), simulator.match(deadline))
+            self._perform(engine.step(deadline))
+
+    def _perform(self, commands: tuple[Command, ...], reports: Iterable[Event] = ()) -> None:
+        """Perform commands, and take in what the exchange says about them, until it says no more."""
+        waiting = self._waiting
+        waiting.extend(reports)
+        while True:
+            for command in commands:
+                content = canonical(command)
+                self._hash.update(content)
+                self._hash.update(b"\n")
+                self.commands += 1
+                if self._on_command is not None:
+                    self._on_command(command, content)
+                if isinstance(command, SubmitOrder):
+                    waiting.extend(self.simulator.submit(command.order))
+                elif isinstance(command, CancelOrder):
+                    waiting.extend(self.simulator.cancel(command.order, command.ts))
+            if not waiting:
+                return
+            commands = self.engine.step(waiting.popleft())
