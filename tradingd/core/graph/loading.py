@@ -84,7 +84,8 @@ def schema() -> dict[str, Any]:
 
 def _is_builder(raw: Any) -> bool:
     """Whether a start node speaks the builder dialect: an instrument configuration, and no flat symbol."""
-    nodes = raw.get("nodes") if isinstance(raw, dict) else None
+    inner = raw.get("strategy", raw) if isinstance(raw, dict) else None  # a database row holds it one level down
+    nodes = inner.get("nodes") if isinstance(inner, dict) else None
     for node in nodes if isinstance(nodes, list) else ():
         data = node.get("data") if isinstance(node, dict) and node.get("type") == "startNode" else None
         if isinstance(data, dict) and "tradingInstrumentConfig" in data and "symbol" not in data:

@@ -12,7 +12,12 @@ from tradingd.model.indicator import PRICE_SOURCES, IndicatorDecl
 WALK = make_walk(6000)
 DEFAULTS = [declare(name, {}) for name in CATALOG]
 SMALLEST = [declare(e.name, {p.name: p.minimum for p in e.params}) for e in CATALOG.values()]
-OTHERS = [*DECLARED.values(), declare("hma", {"period": 16}), declare("hma", {"period": 3}), declare("ema", {"period": 50})]
+OTHERS = [
+    *DECLARED.values(),
+    declare("hma", {"period": 16}),
+    declare("hma", {"period": 3}),
+    declare("ema", {"period": 50}),
+]
 SEEDLESS = [d for d in [*DEFAULTS, *DECLARED.values()] if d.name not in {"obv", "vwap"}]
 
 
