@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tradingd.core.engine import Engine
@@ -21,7 +22,7 @@ from tradingd.core.markets.contracts import Contracts
 from tradingd.core.session import Session
 from tradingd.core.settings import CoreSettings
 from tradingd.core.simulator import Simulator
-from tradingd.model.commands import CancelOrder, PublishAlert, SubmitOrder
+from tradingd.model.commands import CancelOrder, SubmitOrder
 from tradingd.model.events import OrderFilled, OrderRejected
 from tradingd.model.instrument import Instrument, InstrumentKind
 from tradingd.model.market import MINUTE, Bar, Timeframe
@@ -51,7 +52,12 @@ def start(**data: Any) -> dict[str, Any]:
 def signal(name: str, *events: int, **data: Any) -> dict[str, Any]:
     """Draw a signal that is true at the given events."""
     rhs = {"type": "list", "items": [{"type": "constant", "value": e} for e in events or (-1,)]}
-    leaf = {"id": f"{name}-c", "lhs": {"type": "market_data", "field": "volume", "offset": 0}, "operator": "in", "rhs": rhs}
+    leaf = {
+        "id": f"{name}-c",
+        "lhs": {"type": "market_data", "field": "volume", "offset": 0},
+        "operator": "in",
+        "rhs": rhs,
+    }
     conditions = {"type": "group", "operator": "and", "conditions": [leaf]}
     return {"id": name, "type": "signalNode", "data": {"conditions": conditions} | data}
 
@@ -82,7 +88,11 @@ def exit_(name: str, re_entry: dict[str, Any] | None = None, **order: Any) -> di
 
 def alert(name: str, message: str = "look") -> dict[str, Any]:
     """Draw an alert."""
-    return {"id": name, "type": "alertNode", "data": {"actionType": "alert", "alertMessage": message, "alertType": "info"}}
+    return {
+        "id": name,
+        "type": "alertNode",
+        "data": {"actionType": "alert", "alertMessage": message, "alertType": "info"},
+    }
 
 
 def drawing(nodes: Sequence[dict[str, Any]], paths: Sequence[str], name: str = "story") -> dict[str, Any]:
@@ -90,7 +100,7 @@ def drawing(nodes: Sequence[dict[str, Any]], paths: Sequence[str], name: str = "
     pairs: dict[tuple[str, str], None] = {}
     for path in paths:
         steps = [step.strip() for step in path.split(">")]
-        pairs |= dict.fromkeys(zip(steps, steps[1:], strict=False))
+        pairs |= dict.fromkeys(pairwise(steps))
     edges = [{"id": f"e{n}", "source": a, "target": b} for n, (a, b) in enumerate(pairs)]
     return {"id": name, "name": name, "nodes": list(nodes), "edges": edges}
 
@@ -185,9 +195,9 @@ class Story:
             self.said.append(f"{self.event} {order.purpose} {order.side} {order.vpi} {order.quantity}")
         elif isinstance(command, CancelOrder):
             self.said.append(f"{self.event} cancel {command.order.vpi}")
-        elif isinstance(command, PublishAlert) and command.alert.kind is not AlertKind.FILL:
-            kind = command.alert.node if command.alert.kind is AlertKind.ALERT else command.alert.type
-            self.said.append(f"{self.event} {command.alert.kind} {kind}")
+        elif command.alert.kind is not AlertKind.FILL:
+            what = command.alert.node if command.alert.kind is AlertKind.ALERT else command.alert.type
+            self.said.append(f"{self.event} {command.alert.kind} {what}")
 
     def orders(self) -> list[str]:
         """Return what was sent, without fills and alerts."""

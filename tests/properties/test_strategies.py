@@ -36,7 +36,7 @@ from tradingd.model.market import DAY, MINUTE, SECOND, Tick
 from tradingd.model.trading import Order, Purpose
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
     from tradingd.core.graph.strategy import StrategyRuntime
     from tradingd.model.commands import Command
@@ -66,7 +66,11 @@ def operand(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a price-like operand."""
     offset = draw(st.integers(0, 3))
     if draw(st.booleans()):
-        return {"type": "market_data", "field": draw(st.sampled_from(["open", "high", "low", "close"])), "offset": offset}
+        return {
+            "type": "market_data",
+            "field": draw(st.sampled_from(["open", "high", "low", "close"])),
+            "offset": offset,
+        }
     return {"type": "indicator", "name": draw(st.sampled_from(["fast", "slow"])), "offset": offset}
 
 
@@ -103,7 +107,7 @@ def a_signal(draw: st.DrawFn, name: str) -> dict[str, Any]:
     """Draw a signal."""
     conditions = draw(group())
     wide = {"type": "group", "operator": "or", "conditions": [conditions, draw(leaf()), draw(leaf())]}
-    data = {"conditions": wide if conditions["operator"] != "or" else conditions}
+    data: dict[str, Any] = {"conditions": wide if conditions["operator"] != "or" else conditions}
     data["trigger"] = draw(st.sampled_from(["level", "level", "level", "edge"]))
     return {"id": name, "type": "signalNode", "data": data}
 
@@ -135,7 +139,9 @@ def drawn_strategy(draw: st.DrawFn) -> dict[str, Any]:
         paths.append(f"{way} > e{e}")
         outer = draw(st.integers(0, 2)) == 0
         for x in range(draw(st.integers(1, 2))):
-            re_entry = draw(st.sampled_from([None, {"maxReEntries": 3}, {"maxReEntries": None}, {"maxReEntries": 1}]))
+            re_entry: dict[str, Any] | None = draw(
+                st.sampled_from([None, {"maxReEntries": 3}, {"maxReEntries": None}, {"maxReEntries": 1}])
+            )
             if re_entry is not None:
                 re_entry = {**re_entry, "groupNumber": x + 1}
             targets = vpis if x == 0 else vpis[:1]
@@ -166,10 +172,10 @@ def cases(draw: st.DrawFn) -> Case:
     dirty: list[tuple[int, float, float]] = []
     for tick in ticks:
         dirty.append(tick)
-        if dirt in ("late", "all") and rng.random() < 0.05:  # noqa: PLR2004 - a share
+        if dirt in ("late", "all") and rng.random() < 0.05:
             dirty.append((tick[0] - int(rng.integers(1, 180)) * SECOND, tick[1], tick[2]))
             bad += 1
-        if dirt in ("twice", "all") and rng.random() < 0.05:  # noqa: PLR2004 - a share
+        if dirt in ("twice", "all") and rng.random() < 0.05:
             dirty.append(tick)
             bad += 1
     if dirt == "all":
@@ -294,7 +300,7 @@ class Run:
         assert all(p.entered == p.exited for p in positions.closed)
 
 
-def test_whatever_is_drawn_and_whatever_the_feed_sends(record_property: pytest.RecordProperty) -> None:
+def test_whatever_is_drawn_and_whatever_the_feed_sends(record_property: Callable[[str, object], None]) -> None:
     """Run many cases, and say how wild they were."""
     met: Counter[str] = Counter()
 
@@ -312,7 +318,9 @@ def test_whatever_is_drawn_and_whatever_the_feed_sends(record_property: pytest.R
         met["conditions compared"] += run.compared
 
     check()
-    told = ", ".join(f"{met[k]} {k}" for k in ("cases", "ordered", "re-entered", "met bad ticks", "conditions compared"))
+    told = ", ".join(
+        f"{met[k]} {k}" for k in ("cases", "ordered", "re-entered", "met bad ticks", "conditions compared")
+    )
     record_property("told", f"random strategies: {told}")
     for what, share in (("ordered", 0.8), ("re-entered", 0.3), ("met bad ticks", 0.2)):
         assert met[what] >= share * met["cases"], f"too tame: {told}"

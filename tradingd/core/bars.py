@@ -1,8 +1,8 @@
 """Station 1, ticks to bars: one builder per instrument and timeframe.
 
 A bar is half-open, anchored at the session's open and truncated at its end. A backward tick of the forming
-bar is merged (high, low, volume), one of a closed bar is refused as late and never merged; a quiet interval makes no bar. The
-builder knows no clock: it is told when a bar's time is over.
+bar is merged (high, low, volume), one of a closed bar is refused as late and never merged; a quiet interval
+makes no bar. The builder knows no clock: it is told when a bar's time is over.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class BarBuilder:
         "instrument", "timeframe", "ts_closed", "ts_end",
     )  # fmt: skip
 
-    def __init__(self, instrument: str, timeframe: Timeframe) -> None:  # noqa: D107 - described by the class
+    def __init__(self, instrument: str, timeframe: Timeframe) -> None:
         self.instrument = instrument
         self.timeframe = timeframe
         self.ts_end = FOREVER

@@ -36,8 +36,13 @@ ALERTS_MAX = 50
 class Desk:
     """Orders, positions and counters of one strategy."""
 
-    def __init__(  # noqa: D107 - described by the class
-        self, engine: Engine, document: Document, line: Line, lists: Sequence[list[float]], slots: Sequence[tuple[str, str]]
+    def __init__(
+        self,
+        engine: Engine,
+        document: Document,
+        line: Line,
+        lists: Sequence[list[float]],
+        slots: Sequence[tuple[str, str]],
     ) -> None:
         self._engine = engine
         self._document = document
@@ -69,7 +74,7 @@ class Desk:
     def ready(self) -> bool:
         """Whether every operand has had a value, and there is a price of this session."""
         if self._cold:
-            self._cold = [values for values in self._cold if values[-1] != values[-1]]  # noqa: PLR0124 - NaN: no value yet
+            self._cold = [values for values in self._cold if values[-1] != values[-1]]
         return not self._cold and self._series.count > 0 and self.feed.fresh
 
     def bars(self) -> int:
@@ -173,7 +178,8 @@ class Desk:
             age_s = (self.now - self.feed.ts) / SECOND
             if age_s > self._settings.contracts.spot_age_s_max:
                 limit = self._settings.contracts.spot_age_s_max
-                return f"the price of {self.feed.instrument.symbol} is {age_s:.0f} s old, contracts.spot_age_s_max is {limit}"
+                name = self.feed.instrument.symbol
+                return f"the price of {name} is {age_s:.0f} s old, contracts.spot_age_s_max is {limit}"
             choice, market = intent.choice, self.feed.market
             resolved = self._engine.contracts.resolve(
                 choice, market.derivatives, self._document.symbol, self.feed.price, date

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from tradingd.core.bars import FOREVER, LATE, OPENED, BarBuilder
 from tradingd.core.desk import Desk
-from tradingd.core.graph.document import Candle, Entry, IndicatorValue
+from tradingd.core.graph.document import Candle, IndicatorValue
 from tradingd.core.graph.strategy import StrategyRuntime
 from tradingd.core.indicators.series import Series
-from tradingd.core.markets.contracts import Contracts
 from tradingd.core.markets.sessions import market
 from tradingd.model.errors import InvariantError
 from tradingd.model.events import BarOpened, Deadline, FeedGap, HistoryLoaded, OrderAccepted, OrderFilled
@@ -31,8 +30,10 @@ from tradingd.model.trading import ZERO, AlertKind, AlertType, Order
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from tradingd.core.graph.document import Operand
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.trace import TraceRecord
+    from tradingd.core.markets.contracts import Contracts
     from tradingd.core.markets.sessions import Market
     from tradingd.core.performance import EquityCurve
     from tradingd.core.settings import CoreSettings
@@ -50,14 +51,21 @@ _BAR, _OPEN, _START, _SQUARE_OFF, _WAKE = range(5)
 class Line:
     """One timeframe of a feed: its builder, its values, and the strategies that read them, in id order."""
 
-    __slots__ = ("builder", "feed", "series", "strategies", "timeframe")
+    __slots__ = ("builder", "feed", "series", "session", "strategies", "timeframe")
 
-    def __init__(self, feed: Feed, timeframe: Timeframe, series: Series) -> None:  # noqa: D107 - described by the class
+    def __init__(self, feed: Feed, timeframe: Timeframe, series: Series) -> None:
         self.feed = feed
         self.timeframe = timeframe
         self.series = series
+        self.session: TradingSession | None = None
         self.builder = BarBuilder(feed.instrument.id, timeframe)
         self.strategies: list[StrategyRuntime] = []
+
+    def roll(self, session: TradingSession) -> None:
+        """Anchor the indicators at a session's open, once."""
+        if self.session is not session:
+            self.session = session
+            self.series.begin_session()
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +89,7 @@ class Feed:
         self.session = session
         for line in self.lines:
             line.builder.begin_session(session)
-            line.series.begin_session()
+            line.roll(session)
 
 
 @dataclass(slots=True)
@@ -149,13 +157,13 @@ class Engine:
             raise InvariantError(msg)
         line = self._line(f"{document.exchange}:{document.symbol}", document.timeframe)
         declared = dict(document.indicators)
-        lists = {}
+        lists: dict[Operand, list[float]] = {}
         for operand, back in plan.look_back.items():
             if isinstance(operand, Candle):
                 lists[operand] = line.series.column(operand.field, back)
             elif isinstance(operand, IndicatorValue):
                 lists[operand] = line.series.indicator(declared[operand.key], operand.output, back)
-        slots = [(leg.vpi, leg.tag) for node in document.nodes if isinstance(node, Entry) for leg in node.legs]
+        slots = [(leg.vpi, leg.tag) for leg in document.legs]
         desk = Desk(self, document, line, list(lists.values()), slots)
         desk.indicators = {plan.columns[o]: v for o, v in lists.items() if isinstance(o, IndicatorValue)}
         strategy = StrategyRuntime(
@@ -184,8 +192,7 @@ class Engine:
     def step(self, event: Event) -> tuple[Command, ...]:
         """Take one event in; return the commands it causes, the shared empty tuple where there are none."""
         ts = event.ts
-        if ts > self.now:
-            self.now = ts
+        self.now = max(self.now, ts)
         if not self._begun:
             self._begin(ts)
         on_event = self._steps.get(event.__class__)
@@ -289,11 +296,12 @@ class Engine:
         """Mark equity and let the strategies that read the closed bars look at them, in id order."""
         if self._curve is not None:
             self._mark(self._curve, ts)
-        if self._trade_from and any(line.series.last.ts_open < self._trade_from for line in closed):  # type: ignore[union-attr] # just pushed
-            return
         if len(closed) == 1:
-            for strategy in closed[0].strategies:
-                strategy.on_bar()
+            if closed[0].series.last.ts_open >= self._trade_from:  # type: ignore[union-attr] # just pushed
+                for strategy in closed[0].strategies:
+                    strategy.on_bar()
+            return
+        if any(line.series.last.ts_open < self._trade_from for line in closed):  # type: ignore[union-attr]
             return
         for strategy in sorted((s for line in closed for s in line.strategies), key=lambda s: s.id):
             strategy.on_bar()
@@ -316,9 +324,8 @@ class Engine:
         line = self._line(event.instrument, event.timeframe)
         for bar in event.bars:
             session = feed.market.session_at(bar.ts_open)
-            if session is not None and (feed.session is None or session.ts_open > feed.session.ts_open):
-                feed.session = session
-                line.series.begin_session()
+            if session is not None:
+                line.roll(session)
             line.series.push(bar)
 
     def _on_gap(self, event: FeedGap) -> None:
@@ -373,13 +380,13 @@ class Engine:
             desk = self.desks[strategy.id]
             if desk.feed.market is not venue:
                 continue
-            intraday = strategy.plan.document.intraday and until is not None
-            if intraday and until <= ts:  # type: ignore[operator] # not none where intraday
+            document = strategy.plan.document
+            if document.intraday and until is not None and until <= ts:
                 continue
             if strategy.begin_session():
                 desk.begin_session()
-            if intraday:
-                self._ask(until, _SQUARE_OFF, strategy.id)  # type: ignore[arg-type]
+            if document.squared_off and until is not None:
+                self._ask(until, _SQUARE_OFF, strategy.id)
 
     def _square_off(self, venue: Market, session: TradingSession) -> int | None:
         """Return when intraday strategies are closed out: so long before the end, or at a time of day."""

@@ -83,7 +83,7 @@ def serial(strategy: str, session: dt.date, count: int, mark: str = "") -> str:
 class OrderBook:
     """The orders of one strategy that are not final, by id; `apply` is the only way their state moves."""
 
-    def __init__(self) -> None:  # noqa: D107 - described by the class
+    def __init__(self) -> None:
         self.working: dict[str, Order] = {}
         self._fills: dict[str, set[str]] = {}
 

@@ -7,7 +7,6 @@ a fill that would reverse a position is an error of the program, never a positio
 from __future__ import annotations
 
 from collections import deque
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradingd.model.errors import InvariantError
@@ -16,6 +15,7 @@ from tradingd.model.trading import ZERO, Order, Position, PositionStatus, Purpos
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
+    from decimal import Decimal
 
     from tradingd.model.trading import Fill
 

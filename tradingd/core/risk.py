@@ -5,12 +5,13 @@ An exit is only ever refused for being impossible, never for being risky.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from tradingd.model.trading import OrderType
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tradingd.model.instrument import Instrument
 
 

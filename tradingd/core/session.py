@@ -32,7 +32,7 @@ class Session:
     `on_command` gets every command and its canonical bytes, in order.
     """
 
-    def __init__(  # noqa: D107 - described by the class
+    def __init__(
         self, engine: Engine, simulator: Simulator, on_command: Callable[[Command, bytes], None] | None = None
     ) -> None:
         self.engine = engine
@@ -65,7 +65,9 @@ class Session:
         if commands:
             self._perform(commands)
 
-    def bars(self, instrument: str, timeframe: Timeframe, rows: Iterable[tuple[int, int, float, float, float, float, float]]) -> None:
+    def bars(
+        self, instrument: str, timeframe: Timeframe, rows: Iterable[tuple[int, int, float, float, float, float, float]]
+    ) -> None:
         """Take bars of one instrument, as (ts_open, ts_close, open, high, low, close, volume), in order.
 
         The same as an opening and a closing event for each; an opening that nobody waits for is not spelled out,
@@ -76,7 +78,13 @@ class Session:
         take, out = engine.step, self._perform
         for ts_open, ts_close, open_, high, low, close, volume in rows:
             session = feed.session
-            if engine.eager or simulator.busy or engine.next_deadline <= ts_open or session is None or ts_open >= session.ts_close:
+            if (
+                engine.eager
+                or simulator.busy
+                or engine.next_deadline <= ts_open
+                or session is None
+                or ts_open >= session.ts_close
+            ):
                 step(BarOpened(instrument, ts_open, open_))
             bar = Bar(instrument, timeframe, ts_open, ts_close, open_, high, low, close, volume)
             if simulator.busy or engine.next_deadline <= ts_close:

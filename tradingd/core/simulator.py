@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tradingd.model.events import BarOpened, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
@@ -40,7 +41,7 @@ class _Working:
 class Simulator:
     """Fills orders from market data."""
 
-    def __init__(self, settings: SimulationSettings) -> None:  # noqa: D107 - described by the class
+    def __init__(self, settings: SimulationSettings) -> None:
         self._working: dict[str, list[_Working]] = {}
         self._latency = settings.latency_ms * MILLISECOND
         self._slippage = settings.slippage_bps / BPS
@@ -181,7 +182,7 @@ class Simulator:
     def _along(self, working: _Working, path: list[Decimal]) -> Decimal | None:
         """Walk the path inside a bar; return the price at which the order trades, none where it does not."""
         order, sign, arriving = working.order, working.order.side.sign, working.arriving
-        for before, after in zip(path, path[1:], strict=False):
+        for before, after in pairwise(path):
             begin = before
             if not working.triggered and order.stop_price is not None:
                 if (max(before * sign, after * sign)) < order.stop_price * sign:

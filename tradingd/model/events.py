@@ -21,12 +21,12 @@ class BarOpened:
 
     __slots__ = ("instrument", "price", "ts")
 
-    def __init__(self, instrument: str, ts: int, price: float) -> None:  # noqa: D107 - hot object, described by the class
+    def __init__(self, instrument: str, ts: int, price: float) -> None:
         self.instrument = instrument
         self.ts = ts
         self.price = price
 
-    def __repr__(self) -> str:  # noqa: D105
+    def __repr__(self) -> str:
         return f"BarOpened({self.instrument!r}, {self.ts}, {self.price})"
 
 

@@ -97,7 +97,7 @@ class Tick:
 
     __slots__ = ("ask", "bid", "instrument", "price", "ts", "volume")
 
-    def __init__(  # noqa: D107, PLR0913 - hot object, described by the class
+    def __init__(  # noqa: PLR0913 - hot object, described by the class
         self, instrument: str, ts: int, price: float, volume: float = 0.0, bid: float = 0.0, ask: float = 0.0
     ) -> None:
         self.instrument = instrument
@@ -107,7 +107,7 @@ class Tick:
         self.bid = bid
         self.ask = ask
 
-    def __repr__(self) -> str:  # noqa: D105
+    def __repr__(self) -> str:
         return f"Tick({self.instrument!r}, {self.ts}, {self.price}, {self.volume})"
 
 
@@ -115,10 +115,11 @@ class Bar:
     """Prices of one interval `[ts_open, ts_close)`, stamped with its open; as an event it happens at `ts_close`."""
 
     __slots__ = (
-        "close", "high", "instrument", "low", "open", "quality", "tick_count", "timeframe", "ts_close", "ts_open", "volume",
+        "close", "high", "instrument", "low", "open", "quality",
+        "tick_count", "timeframe", "ts_close", "ts_open", "volume",
     )  # fmt: skip
 
-    def __init__(  # noqa: D107, PLR0913 - hot object, described by the class
+    def __init__(  # noqa: PLR0913 - hot object, described by the class
         self,
         instrument: str,
         timeframe: Timeframe,
@@ -149,6 +150,6 @@ class Bar:
         """When the bar happens as an event: at its close."""
         return self.ts_close
 
-    def __repr__(self) -> str:  # noqa: D105
+    def __repr__(self) -> str:
         ohlc = f"{self.open} {self.high} {self.low} {self.close}"
         return f"Bar({self.instrument!r}, {self.timeframe}, {self.ts_open}, {ohlc}, v={self.volume})"

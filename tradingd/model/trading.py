@@ -117,8 +117,8 @@ class Intent:
 class Order:
     """An order of ours, from its approval to its final state.
 
-    It may trade within `[ts_valid, ts_expiry)`, a session. `cause` is the number of the trace record that decided it. `filled` never falls; `state` moves only along
-    the table of `core.orders`.
+    It may trade within `[ts_valid, ts_expiry)`, a session. `cause` is the number of the trace record that decided
+    it. `filled` never falls; `state` moves only along the table of `core.orders`.
     """
 
     id: str

@@ -10,8 +10,9 @@ neither. Nothing here knows where the numbers come from.
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tradingd.core.graph.document import Candle, Condition, Constant, Group, IndicatorValue, Logic, Op, Operand
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 NAN = math.nan
 PRICE_FIELDS = ("open", "high", "low", "close")
+ORDERINGS: dict[Op, Callable[[Any, Any], bool]] = {
+    Op.LT: operator.lt, Op.GT: operator.gt, Op.LE: operator.le, Op.GE: operator.ge,
+}  # fmt: skip
 CROSSES = (Op.CROSSES_ABOVE, Op.CROSSES_BELOW)
 NEGATED = {
     Op.LT: Op.GE, Op.GE: Op.LT, Op.GT: Op.LE, Op.LE: Op.GT, Op.EQ: Op.NE, Op.NE: Op.EQ,
@@ -27,7 +31,6 @@ NEGATED = {
 }  # fmt: skip
 
 Value = float | str | bool
-
 
 
 class Leaf(NamedTuple):
@@ -100,32 +103,24 @@ class Evaluator:
         self.seen.append(Leaf(condition, values, truth))
         return truth
 
-    def _compare(self, condition: Condition, values: tuple[Value, ...]) -> bool | None:  # noqa: PLR0911 - one line an operator
-        left, right = values[0], values[1:]
-        match condition.op:
-            case Op.LT:
-                return left < right[0]  # type: ignore[operator] # the importer lets numbers only be ordered
-            case Op.GT:
-                return left > right[0]  # type: ignore[operator]
-            case Op.LE:
-                return left <= right[0]  # type: ignore[operator]
-            case Op.GE:
-                return left >= right[0]  # type: ignore[operator]
-            case Op.EQ | Op.IN:
-                return any(self._equal(condition, left, r) for r in right)
-            case Op.NE | Op.NOT_IN:
-                return not any(self._equal(condition, left, r) for r in right)
-            case Op.BETWEEN:
-                return right[0] <= left <= right[1]  # type: ignore[operator]
-            case Op.NOT_BETWEEN:
-                return not right[0] <= left <= right[1]  # type: ignore[operator]
-            case Op.CROSSES_ABOVE | Op.CROSSES_BELOW:
-                before = [self.value(o, 1) for o in operands(condition)]
-                if any(_unknown(v) for v in before):
-                    return None
-                if condition.op is Op.CROSSES_ABOVE:
-                    return before[0] <= before[1] and left > right[0]  # type: ignore[operator]
-                return before[0] >= before[1] and left < right[0]  # type: ignore[operator]
+    def _compare(self, condition: Condition, values: tuple[Value, ...]) -> bool | None:
+        op, left, right = condition.op, values[0], values[1:]
+        if op in ORDERINGS:
+            return ORDERINGS[op](left, right[0])
+        if op in CROSSES:
+            return self._crosses(condition, left, right[0])
+        if op in (Op.BETWEEN, Op.NOT_BETWEEN):
+            inside = right[0] <= left <= right[1]  # type: ignore[operator] # the importer lets numbers only be ordered
+            return inside is (op is Op.BETWEEN)
+        found = any(self._equal(condition, left, r) for r in right)
+        return found is (op in (Op.EQ, Op.IN))
+
+    def _crosses(self, condition: Condition, left: Value, right: Value) -> bool | None:
+        left_before, right_before = (self.value(o, 1) for o in operands(condition))
+        if _unknown(left_before) or _unknown(right_before):
+            return None
+        before, now = (operator.le, operator.gt) if condition.op is Op.CROSSES_ABOVE else (operator.ge, operator.lt)
+        return bool(before(left_before, right_before) and now(left, right))
 
     def _equal(self, condition: Condition, a: Value, b: Value) -> bool:
         if by_tick(condition) and isinstance(a, float) and isinstance(b, float):
@@ -146,7 +141,7 @@ class Writer:
     `column(operand)` gives the name of an operand's list. `tick` is the name the tick size goes by.
     """
 
-    def __init__(self, column: Callable[[Operand], str]) -> None:  # noqa: D107 - described by the class
+    def __init__(self, column: Callable[[Operand], str]) -> None:
         self._column = column
 
     def true(self, member: Group | Condition) -> str:
@@ -172,7 +167,7 @@ class Writer:
             return self._constant(condition, wanted=wanted)
         op = condition.op if wanted or condition.op in CROSSES else NEGATED[condition.op]
         left, right = texts[0], texts[1:]
-        if op in (Op.LT, Op.GT, Op.LE, Op.GE):
+        if op in ORDERINGS:
             return f"{left} {op.value} {right[0]}"
         if op is Op.BETWEEN:
             return f"{right[0]} <= {left} <= {right[1]}"
@@ -188,7 +183,9 @@ class Writer:
     def _crossing(self, condition: Condition, *, wanted: bool) -> str:
         left, right = operands(condition)
         before, now = ("<=", ">") if condition.op is Op.CROSSES_ABOVE else (">=", "<")
-        crossed = f"{self._at(left, 1)} {before} {self._at(right, 1)} and {self._at(left, 0)} {now} {self._at(right, 0)}"
+        crossed = (
+            f"{self._at(left, 1)} {before} {self._at(right, 1)} and {self._at(left, 0)} {now} {self._at(right, 0)}"
+        )
         return f"({crossed})" if wanted else self._known(condition, f"not ({crossed})", backs=(0, 1))
 
     def _known(self, condition: Condition, text: str, backs: tuple[int, ...] = (0,)) -> str:

@@ -12,12 +12,14 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tradingd.model.indicator import IndicatorDecl
-from tradingd.model.instrument import InstrumentKind
-from tradingd.model.market import Timeframe
 from tradingd.model.trading import AlertType, OptionChoice, OrderType, Product, Side
+
+if TYPE_CHECKING:
+    from tradingd.model.indicator import IndicatorDecl
+    from tradingd.model.instrument import InstrumentKind
+    from tradingd.model.market import Timeframe
 
 VERSION = 1
 
@@ -228,16 +230,29 @@ class Document:
         return next(n for n in self.nodes if isinstance(n, Start))
 
     @property
+    def legs(self) -> tuple[Leg, ...]:
+        """Every leg of every entry, in order."""
+        return tuple(leg for node in self.nodes if isinstance(node, Entry) for leg in node.legs)
+
+    @property
     def intraday(self) -> bool:
         """Whether the strategy is flat by each session's end: said so, or every leg is intraday."""
         if self.product is not None:
             return self.product is Product.INTRADAY
-        legs = [leg for node in self.nodes if isinstance(node, Entry) for leg in node.legs]
-        return bool(legs) and all(leg.product is Product.INTRADAY for leg in legs)
+        return bool(self.legs) and all(leg.product is Product.INTRADAY for leg in self.legs)
+
+    @property
+    def squared_off(self) -> tuple[str, ...]:
+        """The slots that are closed out before a session's end: all of an intraday strategy, or its intraday legs."""
+        return tuple(leg.vpi for leg in self.legs if self.intraday or leg.product is Product.INTRADAY)
 
     def canonical(self) -> bytes:
-        """Return the document as canonical JSON: sorted keys, no blanks, Decimals as strings."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=_plain).encode()
+        """Return the document as canonical JSON: sorted keys, no blanks, Decimals as strings; no display names."""
+        plain = asdict(self)
+        for part in (plain, *plain["nodes"]):
+            part.pop("name", None)
+            part.pop("label", None)
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), default=_plain).encode()
 
     @property
     def hash(self) -> str:

@@ -7,12 +7,12 @@ makes it raise; `parse` does so on purpose, for those who cannot go on without a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tradingd.core.graph.dialects import seed, seed_schema, text
 from tradingd.core.graph.dialects.findings import FINDINGS_MAX
-from tradingd.core.graph.verify import examine
+from tradingd.core.graph.verify import examine, facts
 from tradingd.model.errors import DocumentError, Finding, Severity
 from tradingd.model.instrument import InstrumentKind
 
@@ -51,13 +51,15 @@ def load(
     if _is_builder(raw):
         message = "this document is of the builder dialect, which is not supported yet"
         return Loaded(None, _ordered([*findings, Finding(Severity.ERROR, "dialect-unsupported", "", message)]))
+    findings = [replace(finding, node=_node(finding.pointer, raw)) for finding in findings]
     draft, faults = seed.read(raw, catalog, declare, kind_of)
     told = {finding.pointer for finding in findings}
     findings += [fault for fault in faults if fault.pointer not in told]
     if draft is not None:
-        findings += examine(draft, catalog)
-    refused = draft is None or any(finding.severity is Severity.ERROR for finding in findings)
-    return Loaded(None if refused or draft is None else draft.document, _ordered(findings))
+        findings += examine(draft)
+    if draft is None or draft.document is None or any(finding.severity is Severity.ERROR for finding in findings):
+        return Loaded(None, _ordered(findings))
+    return Loaded(draft.document, _ordered([*findings, *facts(draft, draft.document, catalog)]))
 
 
 def parse(
@@ -93,13 +95,24 @@ def _is_builder(raw: Any) -> bool:
     return False
 
 
+def _node(pointer: str, raw: Any) -> str:
+    """Return the id of the node that a pointer leads into, empty where it leads elsewhere."""
+    nodes = raw.get("nodes") if isinstance(raw, dict) else None
+    match pointer.split("/"):
+        case ["", "nodes", index, *_] if isinstance(nodes, list) and isinstance(nodes[int(index)], dict):
+            name = nodes[int(index)].get("id")
+            return name if isinstance(name, str) else ""
+        case _:
+            return ""
+
+
 def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings errors first, then in the order of the document; at most so many."""
     ordered = sorted(dict.fromkeys(findings), key=_place)
     if len(ordered) <= FINDINGS_MAX:
         return tuple(ordered)
     message = f"there are {len(ordered)} findings; the first {FINDINGS_MAX} are shown"
-    return (*ordered[:FINDINGS_MAX], Finding(Severity.ERROR, "too-many", "", message))
+    return (*ordered[:FINDINGS_MAX], Finding(ordered[FINDINGS_MAX].severity, "too-many", "", message))
 
 
 def _place(finding: Finding) -> tuple[int, list[tuple[int, str]], str, str]:

@@ -13,7 +13,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tradingd.core.graph.conditions import Writer, look_back
-from tradingd.core.graph.document import AlertNode, Candle, Document, Entry, Exit, IndicatorValue, Kind, Node, Operand, Signal, Trigger
+from tradingd.core.graph.document import (
+    AlertNode,
+    Candle,
+    Document,
+    Entry,
+    Exit,
+    IndicatorValue,
+    Kind,
+    Node,
+    Operand,
+    Signal,
+    Trigger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,8 +53,8 @@ class Plan:
 
     `key` orders nodes within an instant: rank (longest path from start), kind, id. `first_signals` gives, for
     an entry, the signals a re-entry arms again; `outer_exits` the exits of its slots that hang on start, whose
-    signals are armed again when the entry opens something. `repeating` signals lead to alerts only; `entry_side` signals
-    lead to an entry, with the bars before the last that their conditions read.
+    signals are armed again when the entry opens something. `repeating` signals lead to alerts only; `entry_side`
+    signals lead to an entry, with the bars before the last that their conditions read.
     """
 
     document: Document
@@ -94,7 +106,9 @@ def plan(document: Document) -> Plan:
         first_signals={e.id: paths.first_signals(e.id, _BOUNDARY) for e in entries},
         outer_exits={e.id: paths.outer_exits(e) for e in entries},
         repeating=repeating,
-        entry_side={n.id: max(look_back(n.condition).values(), default=0) for n in signals if paths.leads_to_entry(n.id)},
+        entry_side={
+            n.id: max(look_back(n.condition).values(), default=0) for n in signals if paths.leads_to_entry(n.id)
+        },
         look_back=reach,
         columns=columns,
         functions=functions,
@@ -214,7 +228,12 @@ def _write(
         tracks = signal.trigger is Trigger.EDGE or signal.id in repeating
         functions[signal.id] = (f"{stem}_is_true", f"{stem}_is_false" if tracks else None)
         comment = f"# {signal.id}" + (f": {signal.label}" if signal.label else "")
-        lines += [" ".join(comment.split()), f"def {stem}_is_true():", f"    return {writer.true(signal.condition)}", ""]
+        lines += [
+            " ".join(comment.split()),
+            f"def {stem}_is_true():",
+            f"    return {writer.true(signal.condition)}",
+            "",
+        ]
         if tracks:
             lines += [f"def {stem}_is_false():", f"    return {writer.false(signal.condition)}", ""]
     return functions, "\n".join(lines)

@@ -131,6 +131,7 @@ class StrategyRuntime:
     reporting: bool = field(init=False, default=False)
     eager: bool = field(init=False, default=False)
     ended: bool = field(init=False, default=True)
+    squared_off: bool = field(init=False, default=False)
     filled_now: Decimal = field(init=False, default=ZERO)
     runs: list[Run] = field(init=False, default_factory=list)
     budget: dict[tuple[str, int], int] = field(init=False, default_factory=dict)
@@ -145,7 +146,7 @@ class StrategyRuntime:
         document = self.plan.document
         self.id = document.id
         self.trace = deque(maxlen=TRACE_MAX)
-        legs = [leg for n in document.nodes if isinstance(n, Entry) for leg in n.legs]
+        legs = document.legs
         bound = bind(self.plan, self.lists, self.tick_size)
         self.nodes = {}
         for spec in document.nodes:
@@ -162,7 +163,7 @@ class StrategyRuntime:
                 case AlertSpec():
                     self.nodes[spec.id] = AlertNode(spec, self.plan)
         entries = [n for n in self.nodes.values() if isinstance(n, EntryNode)]
-        self.nodes[SQUARE_OFF] = ExitNode(square_off(SQUARE_OFF), self.plan, tuple(leg.vpi for leg in legs))
+        self.nodes[SQUARE_OFF] = ExitNode(square_off(SQUARE_OFF), self.plan, document.squared_off)
         for entry in entries:
             name = f"{entry.id}:incomplete"
             self.nodes[name] = ExitNode(square_off(name), self.plan, entry.vpis)
@@ -263,6 +264,7 @@ class StrategyRuntime:
 
     def begin_session(self) -> bool:
         """A session opens: start afresh if flat with nothing working, else go on as before; return which."""
+        self.squared_off = False
         if any(not slot.flat or slot.closing for slot in self.desk.slots.values()):
             return False
         self.armed.clear()
@@ -307,7 +309,7 @@ class StrategyRuntime:
         for exit_ in self._exits:
             exit_.advance(self)
         self.settle()
-        if self.ended and any(slot.free > 0 for slot in self.desk.slots.values()):
+        if self.squared_off and any(self.slot(vpi).free > 0 for vpi in self.plan.document.squared_off):
             self.arm(self.nodes[SQUARE_OFF], None, 0)
         self._pass()
 
@@ -322,24 +324,32 @@ class StrategyRuntime:
         self._pass()
 
     def on_square_off(self) -> None:
-        """The end of an intraday session: no entry from here on; cancel, close, and go on closing late fills."""
+        """Close out before the session's end: no entry of these slots from here on; cancel, close, follow late fills.
+
+        An intraday strategy ends with it for the session; of a mixed one, only the intraday legs are closed.
+        """
         self.instant += 1
         self.bar = self.reporting = False
+        self.squared_off = True
+        closing, vpis = self.nodes[SQUARE_OFF], self.plan.document.squared_off
+        for order in self.desk.working(vpis, Purpose.ENTRY):
+            if not order.cancelling:
+                self.desk.cancel(order)
+        if self.plan.document.intraday:
+            self._end()
+        if any(not self.slot(vpi).flat for vpi in vpis):
+            self.arm(closing, None, 0)
+        self._pass()
+
+    def _end(self) -> None:
+        """End the strategy for the session; market exits on their way go on, nothing can close faster."""
         self.ended = True
-        closing = self.nodes[SQUARE_OFF]
-        for vpi in self.desk.slots:
-            for order in self.desk.working((vpi,), Purpose.ENTRY):
-                if not order.cancelling:
-                    self.desk.cancel(order)
         for node in self.nodes.values():
-            if node is not closing and not (isinstance(node, ExitNode) and node.closing_at_market):
+            if not (isinstance(node, ExitNode) and node.closing_at_market):
                 self.disarm(node)
         for run in self.runs:
             run.alive = False
         self.runs.clear()
-        if any(not slot.flat for slot in self.desk.slots.values()):
-            self.arm(closing, None, 0)
-        self._pass()
 
     # --- inside ----------------------------------------------------------------------------------------------
 

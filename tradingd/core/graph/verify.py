@@ -34,11 +34,13 @@ ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 def verify(document: Document, pointers: Pointers, catalog: Mapping[str, IndicatorSpec]) -> list[Finding]:
     """Return every finding about a document whose parts are sound; without pointers they name nodes only."""
-    return examine(Draft(document.nodes, document.edges, document, edges_read=True, pointers=pointers), catalog)
+    draft = Draft(document.nodes, document.edges, document, edges_read=True, pointers=pointers)
+    findings = examine(draft)
+    return findings if any(f.severity is ERROR for f in findings) else [*findings, *facts(draft, document, catalog)]
 
 
-def examine(draft: Draft, catalog: Mapping[str, IndicatorSpec]) -> list[Finding]:
-    """Return every finding about what could be read of a document."""
+def examine(draft: Draft) -> list[Finding]:
+    """Return what is wrong with what could be read of a document."""
     graph = Graph(draft)
     findings = [*_nodes(draft), *_edges(draft, graph), *_cycles(draft, graph), *_unreachable(draft, graph)]
     for i, node in enumerate(draft.nodes):
@@ -47,9 +49,30 @@ def examine(draft: Draft, catalog: Mapping[str, IndicatorSpec]) -> list[Finding]
     findings += [*_slots(draft), *_targets(draft), *_closing(draft, graph), *_re_entries(draft, graph)]
     if draft.document is not None:
         findings += _session(draft, draft.document)
-        if not any(isinstance(node, Unread) for node in draft.nodes) and all(f.severity is not ERROR for f in findings):
-            findings += _facts(draft, draft.document, catalog)
     return findings
+
+
+def facts(draft: Draft, document: Document, catalog: Mapping[str, IndicatorSpec]) -> Iterator[Finding]:
+    """Yield what a strategy reads, needs and may send: `document` is the draft's, and without errors."""
+    declared = dict(document.indicators)
+    bars = 0
+    for i, node in enumerate(draft.nodes):
+        if not isinstance(node, Signal):
+            continue
+        reach = look_back(node.condition)
+        for operand, back in reach.items():
+            first = 0
+            if isinstance(operand, IndicatorValue):
+                decl = declared[operand.key]
+                first = catalog[decl.name].warm_up(decl)
+            bars = max(bars, first + back + 1)
+        names = ", ".join(dict.fromkeys(map(_name, reach))) or "nothing"
+        message = f"{node.id} reads {names} of closed {document.timeframe} bars; no forming bar, no live price"
+        yield Finding(INFO, "reads", draft.at("nodes", i), message, node.id)
+    message = f"the strategy needs {bars} closed {document.timeframe} bars before every condition is known"
+    yield Finding(INFO, "warm-up", draft.at("timeframe"), message, document.start.id)
+    orders = sum(_orders(draft, leg) for *_, leg in _legs(draft))
+    yield Finding(INFO, "orders-per-instant", "", f"the strategy sends at most {orders} orders at one instant")
 
 
 class Graph:
@@ -319,29 +342,6 @@ def _fraction(lots: Decimal) -> bool:
 
 
 # --- facts ---------------------------------------------------------------------------------------------------
-
-
-def _facts(draft: Draft, document: Document, catalog: Mapping[str, IndicatorSpec]) -> Iterator[Finding]:
-    """Yield what a strategy reads, needs and may send, of a document without errors."""
-    declared = dict(document.indicators)
-    bars = 0
-    for i, node in enumerate(draft.nodes):
-        if not isinstance(node, Signal):
-            continue
-        reach = look_back(node.condition)
-        for operand, back in reach.items():
-            first = 0
-            if isinstance(operand, IndicatorValue):
-                decl = declared[operand.key]
-                first = catalog[decl.name].warm_up(decl)
-            bars = max(bars, first + back + 1)
-        names = ", ".join(dict.fromkeys(map(_name, reach))) or "nothing"
-        message = f"{node.id} reads {names} of closed {document.timeframe} bars; no forming bar, no live price"
-        yield Finding(INFO, "reads", draft.at("nodes", i), message, node.id)
-    where = draft.at("timeframe")
-    yield Finding(INFO, "warm-up", where, f"needs {bars} closed {document.timeframe} bars", document.start.id)
-    orders = sum(_orders(draft, leg) for *_, leg in _legs(draft))
-    yield Finding(INFO, "orders-per-instant", "", f"sends at most {orders} orders at one instant")
 
 
 def _name(operand: Operand) -> str:

@@ -195,9 +195,8 @@ _ROWS = (
         ),
         ascending=("fast", "slow"),
         settling=lambda p: _ema(p["slow"]) + _ema(p["signal"]),
-        convention="ema(fast) - ema(slow); both start at the slow one's first bar, the fast one seeded with the mean "
-        "of the `fast` values before it. signal is the ema of macd, histogram = macd - signal; all three begin "
-        "together.",
+        convention="ema(fast) - ema(slow), both seeded at the slow one's first bar, each with the mean of its own "
+        "number of values up to it; signal is the ema of macd, histogram = macd - signal. All three begin together.",
         source="G. Appel (1979); TA-Lib MACD",
     ),
     _entry(

@@ -35,11 +35,13 @@ def test_a_refused_close_stays_armed_and_tries_after_1_2_5_seconds() -> None:
     refusals = iter([True, True, True, False])
     story.venue.refuse = lambda order: order.purpose == "exit" and next(refusals)
     story.run(5)
-    sent = [s for s in story.said if s.startswith("3 exit") or s.startswith("2 exit")]
+    sent = [s for s in story.said if s.startswith(("2 exit", "3 exit"))]
     assert len([s for s in sent if "filled" not in s]) == 4
     assert len([s for s in story.said if s.endswith("order critical")]) == 3
     closed = story.desk.positions.closed[0]
-    assert closed.exit_ts == T0 + 4 * MINUTE - 1  # sent 1 + 2 + 5 s after the close of 2, inside bar 3: met by its last price
+    assert (
+        closed.exit_ts == T0 + 4 * MINUTE - 1
+    )  # sent 1 + 2 + 5 s after the close of 2, inside bar 3: met by its last price
 
 
 def test_an_exit_beside_the_entry_does_not_fire_before_there_is_something_to_close() -> None:
@@ -51,7 +53,14 @@ def test_an_exit_beside_the_entry_does_not_fire_before_there_is_something_to_clo
 
 
 def test_re_entry_arms_only_the_first_signal_of_a_chain() -> None:
-    nodes = [start(), signal("A", 0), signal("B", 1, 5), entry("e", "p"), signal("C", 3), exit_("x", {"maxReEntries": 5})]
+    nodes = [
+        start(),
+        signal("A", 0),
+        signal("B", 1, 5),
+        entry("e", "p"),
+        signal("C", 3),
+        exit_("x", {"maxReEntries": 5}),
+    ]
     story = Story(drawing(nodes, ["start > A > B > e > C > x"])).run(7)
     assert story.orders() == ["1 entry buy p 1", "3 exit sell p 1"]
     assert story.armed() == {"A"}
@@ -84,7 +93,13 @@ def test_closing_one_leg_leaves_the_exit_of_the_other_armed() -> None:
 
 
 def test_half_of_one_lot_is_one_lot() -> None:
-    nodes = [start(), signal("A", 0), entry("e", "p"), signal("B", 2), exit_("x", quantity="percentage", partialQuantityPercentage=50)]
+    nodes = [
+        start(),
+        signal("A", 0),
+        entry("e", "p"),
+        signal("B", 2),
+        exit_("x", quantity="percentage", partialQuantityPercentage=50),
+    ]
     assert Story(drawing(nodes, ["start > A > e > B > x"])).run(4).orders()[-1] == "2 exit sell p 1"
 
 
@@ -106,7 +121,14 @@ def test_an_exit_leads_into_the_next_entry() -> None:
 
 
 def test_two_signals_into_one_entry_and_one_re_entry() -> None:
-    nodes = [start(), signal("A", 0, 10), signal("B", 2, 6), entry("e", "p"), signal("C", 4, 8), exit_("x", {"maxReEntries": 1})]
+    nodes = [
+        start(),
+        signal("A", 0, 10),
+        signal("B", 2, 6),
+        entry("e", "p"),
+        signal("C", 4, 8),
+        exit_("x", {"maxReEntries": 1}),
+    ]
     story = Story(drawing(nodes, ["start > A > e", "start > B > e", "e > C > x"]))
     story.run(3)
     assert "2 B occupied" in story.gates()
@@ -195,7 +217,14 @@ def test_a_partly_filled_leg_is_closed_whole_with_what_fills_late() -> None:
     from tradingd.model.events import OrderFilled  # noqa: PLC0415 - the venue's own words, used here only
     from tradingd.model.trading import Fill  # noqa: PLC0415
 
-    story.session._perform((), [OrderFilled(Fill("late.1", order.id, story.engine.now, order.instrument.price(102.0), order.instrument.lot_size * 2))])  # noqa: SLF001 - a venue of our own
+    story.session._perform(
+        (),
+        [
+            OrderFilled(
+                Fill("late.1", order.id, story.engine.now, order.instrument.price(102.0), order.instrument.lot_size * 2)
+            )
+        ],
+    )
     assert [p.quantity for p in story.desk.positions.open()] == [2]
     story.run(5)
     assert not story.desk.positions.open()
@@ -235,8 +264,9 @@ def test_a_position_is_carried_over_a_session_with_its_exit_armed() -> None:
 
 def test_square_off_cancels_what_works_and_closes_what_is_open() -> None:
     intraday = {"productType": "intraday"}
+    resting = leg("q", orderType="limit", limitPrice=1, **intraday)
     nodes = [
-        start(), signal("A", 1420), entry("e", leg("p", **intraday), leg("q", orderType="limit", limitPrice=1, **intraday)),
+        start(), signal("A", 1420), entry("e", leg("p", **intraday), resting),
         signal("B", 1), exit_("x"),
     ]  # fmt: skip
     story = Story(drawing(nodes, ["start > A > e > B > x"])).run(1430)
@@ -258,3 +288,16 @@ def test_square_off_leaves_a_market_exit_that_is_on_its_way() -> None:
 def test_edge_needs_the_condition_to_have_been_false_since_arming() -> None:
     nodes = [start(), signal("A", 0, 1, 4, trigger="edge"), entry("e", "p")]
     assert Story(drawing(nodes, ["start > A > e"])).run(5).orders() == ["4 entry buy p 1"]
+
+
+def test_of_a_mixed_strategy_only_the_intraday_legs_are_squared_off() -> None:
+    nodes = [
+        start(),
+        signal("A", 1400),
+        entry("e", leg("p", productType="intraday"), "q"),
+        signal("B", 1500),
+        exit_("x"),
+    ]
+    story = Story(drawing(nodes, ["start > A > e > B > x"])).run(1502)
+    assert story.orders()[2:] == ["1424 exit sell p 1", "1500 exit sell q 1"]
+    assert [p.exit_node for p in story.desk.positions.closed] == ["square_off", "x"]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradingd.core.indicators.declaration import declare
-from tradingd.core.indicators.series import Series
 from tradingd.model.market import MINUTE, Bar, Quality, Timeframe
 
 if TYPE_CHECKING:
@@ -16,16 +15,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tradingd.core.indicators.computation import Column
+    from tradingd.core.indicators.series import Series
 
 M1 = Timeframe(MINUTE)
 
 # Short parameters, so that anchors are short too and a test can afford many sessions.
-SHORT = {
-    "sma": {"period": 5}, "ema": {"period": 4}, "wma": {"period": 5}, "hma": {"period": 9}, "dema": {"period": 3},
-    "tema": {"period": 2}, "rsi": {"period": 3}, "macd": {"fast": 2, "slow": 4, "signal": 3}, "bbands": {"period": 5},
-    "atr": {"period": 3}, "adx": {"period": 2}, "stoch": {"k": 5, "smooth_k": 3, "d": 2}, "cci": {"period": 5}, "obv": {},
-    "vwap": {}, "supertrend": {"period": 3, "multiplier": 1.5},
-}  # fmt: skip
+SHORT: dict[str, dict[str, object]] = {
+    "sma": {"period": 5},
+    "ema": {"period": 4},
+    "wma": {"period": 5},
+    "hma": {"period": 9},
+    "dema": {"period": 3},
+    "tema": {"period": 2},
+    "rsi": {"period": 3},
+    "macd": {"fast": 2, "slow": 4, "signal": 3},
+    "bbands": {"period": 5},
+    "atr": {"period": 3},
+    "adx": {"period": 2},
+    "stoch": {"k": 5, "smooth_k": 3, "d": 2},
+    "cci": {"period": 5},
+    "obv": {},
+    "vwap": {},
+    "supertrend": {"period": 3, "multiplier": 1.5},
+}
 DECLARED = {name: declare(name, params) for name, params in SHORT.items()}
 
 

@@ -35,13 +35,13 @@ AMOUNT_MAX = 10**12
 LOOK_BACK_MAX = 500
 
 
-def refuse(code: str, message: str, options: tuple[str, ...] = ()) -> NoReturn:
-    """Refuse a value that cannot be; `options` are what it might have been meant for.
+def refuse(code: str, message: str, options: tuple[str, ...] = (), spellings: tuple[str, ...] = ()) -> NoReturn:
+    """Refuse a value that cannot be; `options` are what could stand there, `spellings` other ways to write them.
 
     Raises:
         PydanticCustomError: always; pydantic adds the place.
     """
-    raise PydanticCustomError(code, "{message}", {"message": message, "options": options})
+    raise PydanticCustomError(code, "{message}", {"message": message, "options": options, "spellings": spellings})
 
 
 @dataclass(slots=True)
@@ -89,6 +89,12 @@ class Part(BaseModel):
         """Return every key with what becomes of it: read, inert or carried."""
         table = {f.alias or name: "inert" if _is_inert(f.metadata) else "read" for name, f in cls.model_fields.items()}
         return table | dict.fromkeys(sorted(cls.carried), "carried")
+
+    @classmethod
+    def key(cls, name: str) -> str:
+        """Return the key of a field."""
+        field_ = cls.model_fields.get(name)
+        return (field_ and field_.alias) or name
 
     @model_validator(mode="before")
     @classmethod
@@ -155,7 +161,7 @@ class Spelled:
             return word
         if known.is_later(value):
             refuse("not-supported", f"{known.what} {brief(value)} is not supported", known.suggested)
-        refuse(known.code, f"{known.what} {brief(value)} is unknown", known.spellings)
+        refuse(known.code, f"{known.what} {brief(value)} is unknown", known.suggested, known.spellings)
 
 
 def _printable(value: str) -> str:
@@ -175,9 +181,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _decimal(value: Any) -> Decimal | None:
-    if value is None:
-        return None
+def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float):
         refuse("wrong-type", f"{brief(value)} is no number")
     return Decimal(str(value))

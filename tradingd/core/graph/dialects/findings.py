@@ -50,11 +50,12 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 def found(  # noqa: PLR0913 - the parts of a finding
-    code: str, where: str, message: str, node: str, options: Iterable[str] = (), word: object = ""
-) -> Finding:
-    """Return an error that suggests what of `options` is nearest to `word`, or tells them where they are few."""
+    code: str, where: str, message: str, node: str, options: Iterable[str] = (), word: object = "",
+    spellings: Iterable[str] = (),
+) -> Finding:  # fmt: skip
+    """Return an error that tells the options where they are few, and suggests what is nearest to `word`."""
     options = tuple(dict.fromkeys(options))
-    suggestion = nearest(word, options)
+    suggestion = nearest(word, (*options, *spellings))
     if 0 < len(options) <= _SHOWN_MAX:
         message = f"{message}; allowed: {', '.join(options)}"
     return Finding(Severity.ERROR, code, where, message, node, suggestion)
@@ -72,12 +73,16 @@ def _translate(  # noqa: PLR0911 - one line a kind of error
     error: ErrorDetails, raw: Any, base: tuple[str | int, ...], node: str, facts: Facts
 ) -> Finding:
     tokens = tuple(token for token in error["loc"] if token not in TAGS)
-    where, kind, value = pointer(*base, *tokens), error["type"], error["input"]
+    kind, value = error["type"], error["input"]
+    around = _descend(raw, tokens[:-1])
+    model = facts.parts.get(id(around))
+    if tokens and model and tokens[-1] not in around:
+        tokens = (*tokens[:-1], model.key(str(tokens[-1])))  # pydantic names what is absent by our name, not by its key
+    where = pointer(*base, *tokens)
     match kind:
         case "missing":
             return found("missing-key", where, f"key {brief(tokens[-1])} is missing", node)
         case "extra_forbidden":
-            model = facts.parts.get(id(_descend(raw, tokens[:-1])))
             known = model.keys() if model else {}
             message = f"key {brief(tokens[-1])} (with {brief(value)}) is not known here"
             return found("unknown-key", where, message, node, known, tokens[-1])
@@ -94,7 +99,8 @@ def _translate(  # noqa: PLR0911 - one line a kind of error
         case _:
             context = error.get("ctx", {})
             message = context.get("message", error["msg"])
-            return found(kind.replace("_", "-"), where, message, node, context.get("options", ()), value)
+            options, spellings = context.get("options", ()), context.get("spellings", ())
+            return found(kind.replace("_", "-"), where, message, node, options, value, spellings)
 
 
 def _untyped(kind: str, where: str, value: Any, node: str) -> Finding:

@@ -68,38 +68,44 @@ class _Reader:
 
     def read(self, raw: Any) -> Draft | None:
         envelope = self._judge(schema.Envelope, raw, (), "")
-        if not isinstance(raw, dict):
+        nodes, edges = (raw.get(key) if isinstance(raw, dict) else None for key in ("nodes", "edges"))
+        drawn_edges = edges if isinstance(edges, list) else []
+        if not isinstance(nodes, list) or self._too_many("nodes", nodes, NODES_MAX):
             return None
-        nodes, edges = (raw[key] if isinstance(raw.get(key), list) else [] for key in ("nodes", "edges"))
-        for key, items, most in (("nodes", nodes, NODES_MAX), ("edges", edges, EDGES_MAX)):
-            if len(items) > most:
-                self._error("too-many", pointer(key), f"there are {len(items)} {key}; at most {most}")
-        if len(nodes) > NODES_MAX or len(edges) > EDGES_MAX:
+        if self._too_many("edges", drawn_edges, EDGES_MAX):
             return None
         start = next((i for i, node in enumerate(nodes) if _type(node) == "startNode"), None)
         head = None if start is None else self._start(nodes[start], start)
-        found_nodes = self._nodes(nodes, start, head)
-        found_edges = self._edges(edges)
-        sound = tuple(node for node in found_nodes if not isinstance(node, Unread))
-        name = raw.get("name")
-        document = (
-            None
-            if head is None
-            else canonical.Document(
-                id=envelope.id if envelope else "",
-                name=name if isinstance(name, str) else "",
-                symbol=self._facts.symbol or "",
-                exchange=head.data.exchange,
-                instrument_kind=self._facts.kind or InstrumentKind.EQUITY,
-                timeframe=head.data.timeframe,
-                indicators=tuple(sorted(self._indicators.items())),
-                product=head.data.strategy_type,
-                nodes=sound,
-                edges=tuple(dict.fromkeys(found_edges)),
-                dialect=DIALECT,
-            )
+        read_nodes, read_edges = self._nodes(nodes, start, head), self._edges(drawn_edges)
+        document = None if head is None else self._document(envelope, head, read_nodes, read_edges)
+        edges_read = isinstance(edges, list) and len(read_edges) == len(edges)
+        return Draft(read_nodes, read_edges, document, edges_read, self._pointers)
+
+    def _too_many(self, key: str, items: list[Any], most: int) -> bool:
+        if len(items) > most:
+            self._error("too-many", pointer(key), f"there are {len(items)} {key}; at most {most}")
+        return len(items) > most
+
+    def _document(
+        self,
+        envelope: schema.Envelope | None,
+        head: schema.StartNode,
+        nodes: tuple[canonical.Node | Unread, ...],
+        edges: tuple[tuple[str, str], ...],
+    ) -> canonical.Document:
+        return canonical.Document(
+            id=envelope.id if envelope else "",
+            name=(envelope and envelope.name) or "",
+            symbol=head.data.symbol or "",
+            exchange=head.data.exchange,
+            instrument_kind=self._facts.kind or InstrumentKind.EQUITY,
+            timeframe=head.data.timeframe,
+            indicators=tuple(sorted(self._indicators.items())),
+            product=head.data.strategy_type,
+            nodes=tuple(node for node in nodes if not isinstance(node, Unread)),
+            edges=tuple(dict.fromkeys(edges)),
+            dialect=DIALECT,
         )
-        return Draft(found_nodes, found_edges, document, len(found_edges) == len(edges), self._pointers)
 
     def _nodes(
         self, nodes: list[Any], start: int | None, head: schema.StartNode | None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradingd.core.graph.document import AlertNode as AlertSpec
 from tradingd.core.graph.nodes.node import Node
 from tradingd.model.trading import AlertKind
 
 if TYPE_CHECKING:
+    from tradingd.core.graph.document import AlertNode as AlertSpec
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.strategy import StrategyRuntime
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class AlertNode(Node):
     """Publishes one alert when armed, at most one a bar; `suppressed` counts the others."""
 
-    def __init__(self, spec: AlertSpec, plan: Plan) -> None:  # noqa: D107 - described by the class
+    def __init__(self, spec: AlertSpec, plan: Plan) -> None:
         super().__init__(spec, plan)
         self.spec = spec
         self.bar = -1

@@ -11,11 +11,11 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tradingd.core.graph.document import Entry, Leg
 from tradingd.core.graph.nodes.node import Node, State
 from tradingd.model.trading import AlertKind, AlertType, Intent, Order, OrderState, Purpose
 
 if TYPE_CHECKING:
+    from tradingd.core.graph.document import Entry, Leg
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.strategy import Run, StrategyRuntime
 
@@ -29,13 +29,14 @@ class EntryNode(Node):
     without; `entered` counts the openings of each leg.
     """
 
-    def __init__(self, spec: Entry, plan: Plan) -> None:  # noqa: D107 - described by the class
+    def __init__(self, spec: Entry, plan: Plan) -> None:
         super().__init__(spec, plan)
         self.legs = spec.legs
         by_priority = sorted(spec.legs, key=lambda leg: leg.priority)
         self.stages = tuple(tuple(legs) for _, legs in groupby(by_priority, key=lambda leg: leg.priority))
         self.outer_exits = plan.outer_exits[spec.id]
         self.vpis = tuple(leg.vpi for leg in spec.legs)
+        self._closed_out = any(vpi in plan.document.squared_off for vpi in self.vpis)
         self.begin_session()
 
     def begin_session(self) -> None:
@@ -49,7 +50,7 @@ class EntryNode(Node):
         self._orders: list[Order] = []
         self._short = False
 
-    def on_disarmed(self, strategy: StrategyRuntime) -> None:
+    def on_disarmed(self, strategy: StrategyRuntime) -> None:  # noqa: ARG002 - the signature all nodes share
         """Stop caring for the orders of the last run: what they still fill is not followed up."""
         self.run = None
         self._orders = []
@@ -62,6 +63,8 @@ class EntryNode(Node):
             return "spent"
         if all(self._used_up(leg) for leg in self.legs):
             return "budget"
+        if strategy.squared_off and self._closed_out:
+            return "square-off"
         return strategy.desk.entry_gate()
 
     def _used_up(self, leg: Leg) -> bool:

@@ -31,7 +31,7 @@ class ExitNode(Node):
     everything asked for is closed, `asleep` that a retry is waiting for its time.
     """
 
-    def __init__(self, spec: Exit, plan: Plan, vpis: tuple[str, ...]) -> None:  # noqa: D107 - described by the class
+    def __init__(self, spec: Exit, plan: Plan, vpis: tuple[str, ...]) -> None:
         super().__init__(spec, plan)
         self.spec = spec
         self.vpis = vpis

@@ -38,7 +38,7 @@ class Node:
     eager = True
     stirs: Callable[[], bool] = staticmethod(lambda: True)
 
-    def __init__(self, spec: Spec, plan: Plan) -> None:  # noqa: D107 - described by the class
+    def __init__(self, spec: Spec, plan: Plan) -> None:
         self.id = spec.id
         self.kind = spec.kind
         self.key = plan.key.get(spec.id, (-1, 0, spec.id))

@@ -25,7 +25,7 @@ class SignalNode(Node):
     says whether the condition has been false since arming (edge) or since the last firing (alerts only).
     """
 
-    def __init__(self, spec: Signal, plan: Plan, bound: Bound) -> None:  # noqa: D107 - described by the class
+    def __init__(self, spec: Signal, plan: Plan, bound: Bound) -> None:
         super().__init__(spec, plan)
         self.condition = spec.condition
         self._is_true, self._is_false = bound.is_true, bound.is_false
@@ -47,7 +47,7 @@ class SignalNode(Node):
         self.due = not strategy.bar and not by_start
         self.risen = not self.edge
 
-    def on_disarmed(self, strategy: StrategyRuntime) -> None:
+    def on_disarmed(self, strategy: StrategyRuntime) -> None:  # noqa: ARG002 - the signature all nodes share
         """Stop waiting."""
         self.due = False
 

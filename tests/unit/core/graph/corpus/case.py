@@ -26,7 +26,7 @@ class Text:
 class Case:
     """`broken` is refused with `code` at `pointer` and nothing else; `sound`, its twin, is accepted.
 
-    Edits are values by JSON pointer; a last token `-` appends, `REMOVE` removes.
+    Edits are values by JSON pointer; an index one past the end appends, `REMOVE` removes.
     """
 
     name: str
@@ -34,11 +34,12 @@ class Case:
     pointer: str
     broken: Edits | Text
     sound: Edits | Text = field(default_factory=dict)
-    base: Callable[[], dict[str, Any]] = field(default=lambda: make_document())  # noqa: PLW0108 - defined below
+    base: Callable[[], dict[str, Any]] | None = None
 
     def texts(self) -> tuple[str, str]:
         """Return the broken document and its twin."""
-        return edited(self.base(), self.broken), edited(self.base(), self.sound)
+        make = self.base or make_document
+        return edited(make(), self.broken), edited(make(), self.sound)
 
 
 def edited(document: dict[str, Any], edits: Edits | Text) -> str:
@@ -52,12 +53,11 @@ def edited(document: dict[str, Any], edits: Edits | Text) -> str:
         here: Any = document
         for token in way:
             here = here[int(token)] if isinstance(here, list) else here[token]
-        if isinstance(here, list) and last == "-":
-            here.append(copy.deepcopy(value))
-            continue
         key: Any = int(last) if isinstance(here, list) else last
         if value is REMOVE:
             del here[key]
+        elif key == len(here):
+            here.append(copy.deepcopy(value))
         else:
             here[key] = copy.deepcopy(value)
     return json.dumps(document)
@@ -184,3 +184,13 @@ def make_two_entries() -> dict[str, Any]:
     document["nodes"].append({"id": "entry-2", "type": "entryNode", "data": {"positions": [position]}})
     document["edges"].append({"id": "e6", "source": "signal-1", "target": "entry-2"})
     return document
+
+
+START, SIGNAL, ALERT, ENTRY, EXIT = (f"/nodes/{i}/data" for i in (0, 1, 2, 3, 5))
+INDICATORS = f"{START}/indicators"
+GROUP = f"{SIGNAL}/conditions"
+FIRST = f"{GROUP}/conditions/0"
+POSITION = f"{ENTRY}/positions/0"
+DETAILS = f"{POSITION}/optionDetails"
+ORDER = f"{EXIT}/exitNodeData/orderConfig"
+AGAIN = f"{EXIT}/exitNodeData/reEntryConfig"

@@ -1,25 +1,25 @@
-"""STRATEGY 1: the text, the envelope, the two dialects, the limits, and that every key is accounted for."""
+"""STRATEGY 1: the text, the envelope, the two dialects, the limits."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tests.unit.core.graph.corpus.case import (
+    FIRST,
+    GROUP,
+    INDICATORS,
+    POSITION,
     REMOVE,
+    SIGNAL,
+    START,
     Case,
     Text,
     candle,
     condition,
     group,
     indicator,
-    make_options,
     number,
 )
-
-START, SIGNAL, ALERT, ENTRY, EXIT = (f"/nodes/{i}/data" for i in (0, 1, 2, 3, 5))
-POSITION = f"{ENTRY}/positions/0"
-FIRST = f"{SIGNAL}/conditions/conditions/0"
-ORDER = f"{EXIT}/exitNodeData/orderConfig"
 
 
 def _nested(depth: int) -> dict[str, Any]:
@@ -29,30 +29,122 @@ def _nested(depth: int) -> dict[str, Any]:
     return here
 
 
-def _many(count: int) -> dict[str, Any]:
+def _any_of(count: int) -> dict[str, Any]:
     return group("or", *(condition(candle("close"), ">", number(i + 1)) for i in range(count)))
 
 
 def _alerts(count: int) -> dict[str, Any]:
-    nodes = [{"id": f"a{i}", "type": "alertNode", "data": {"alertMessage": "m"}} for i in range(count)]
-    return {
-        **{f"/nodes/{6 + i}": node for i, node in enumerate(nodes)},
-        **{f"/edges/{5 + i}": {"source": "signal-1", "target": node["id"]} for i, node in enumerate(nodes)},
-    }
+    """Return edits that hang so many alerts on the first signal."""
+    nodes = {f"/nodes/{6 + i}": {"id": f"a{i}", "type": "alertNode", "data": {"alertMessage": "m"}} for i in range(count)}
+    return nodes | {f"/edges/{5 + i}": {"source": "signal-1", "target": f"a{i}"} for i in range(count)}
 
 
-def _appended(edits: dict[str, Any]) -> dict[str, Any]:
-    """Return edits that append, in order: a dict has one `/nodes/-` only, so positions are given."""
-    return edits
+def _repeated(count: int) -> dict[str, Any]:
+    return {f"/edges/{5 + i}": {"source": "start-1", "target": "signal-1"} for i in range(count)}
 
 
-def _doubled(count: int) -> dict[str, Any]:
-    return {"/edges": [{"source": s, "target": t} for s, t in _EDGES] + [{"source": "start-1", "target": "signal-1"}] * count}
+def _padded(size: int) -> Text:
+    return Text('"Buy the dip"', '"Buy the dip"' + " " * size)
 
 
-_EDGES = (
-    ("start-1", "signal-1"), ("signal-1", "alert-1"), ("signal-1", "entry-1"), ("entry-1", "signal-2"),
-    ("signal-2", "exit-1"),
-)  # fmt: skip
+def _deep(depth: int) -> dict[str, Any]:
+    here: Any = 1
+    for _ in range(depth):
+        here = [here]
+    return {"/nodes/0/position": here}
 
-SYMBOL = '"symbol": "RELIANCE"'
+
+CASES = [
+    # --- the text
+    Case("comma at the end", "not-json", "", Text('"Begin"', '"Begin",'), Text('"Begin"', '"Begin" ')),
+    Case("comment", "not-json", "", Text('{"id": "rsi-share"', '/* mine */ {"id": "rsi-share"')),
+    Case("two documents", "not-json", "", Text('{"id": "rsi-share"', '{} {"id": "rsi-share"')),
+    Case("control character", "not-json", "", Text('"Begin"', '"Be\ngin"'), Text('"Begin"', '"Be\\ngin"')),
+    Case("megabyte", "too-large", "", _padded(1 << 20), _padded(1 << 19)),
+    Case("long key", "too-large", "/nodes/0/data", {f"{START}/{'_' * 201}": 1}, {f"{START}/{'_' * 200}": 1}),
+    Case("deep text", "too-deep", "", _deep(126), _deep(120)),
+    Case(
+        "key twice", "duplicate-key", "/nodes/0/data/symbol",
+        Text('"symbol": "RELIANCE"', '"symbol": "TCS", "symbol": "RELIANCE"'), Text('"RELIANCE"', '"TCS"'),
+    ),
+    Case(
+        "ignored key twice", "duplicate-key", "/nodes/0/position",
+        Text('"type": "startNode"', '"position": 1, "position": 2, "type": "startNode"'),
+        Text('"type": "startNode"', '"position": 2, "type": "startNode"'),
+    ),
+    Case("NaN", "not-finite", f"{FIRST}/rhs/value", Text('"value": 30', '"value": NaN'), Text('"value": 30', '"value": 31')),
+    Case("infinity", "not-finite", f"{POSITION}/quantity", Text('"quantity": 10', '"quantity": Infinity')),
+    Case("overflow", "not-finite", f"{FIRST}/rhs/value", Text('"value": 30', '"value": 1e999'), Text('"value": 30', '"value": 3e1')),
+    Case("endless digits", "not-finite", f"{FIRST}/rhs/value", Text('"value": 30', '"value": 1' + "0" * 5000)),
+    Case("half a character", "bad-text", f"{START}/label", Text('"Begin"', r'"\ud83d"'), Text('"Begin"', r'"\ud83d\ude00"')),
+    # --- the envelope
+    Case("no id", "missing-key", "/id", {"/id": REMOVE}, {"/name": REMOVE}),
+    Case("blank id", "empty", "/id", {"/id": " "}, {"/id": "a b"}),
+    Case("number as id", "wrong-type", "/id", {"/id": 5}, {"/id": "5"}),
+    Case("unprintable id", "bad-text", "/id", {"/id": "a\u0007b"}, {"/id": "ä-β"}),
+    Case("long id", "out-of-range", "/id", {"/id": "x" * 201}, {"/id": "x" * 200}),
+    Case("unknown key beside nodes", "unknown-key", "/edge", {"/edge": []}, {"/description": "mine"}),
+    Case("global variables", "not-supported", "/globalVariables", {"/globalVariables": [{"id": "g"}]}, {"/globalVariables": []}),
+    Case("node that is none", "wrong-type", "/nodes/6", {"/nodes/6": "alert"}, _alerts(1)),
+    Case("node without type", "missing-key", "/nodes/2/type", {"/nodes/2/type": REMOVE}),
+    Case("unknown node type", "unknown-node-type", "/nodes/2/type", {"/nodes/2/type": "alarmNode"}),
+    Case("node of the other dialect", "unknown-node-type", "/nodes/1/type", {"/nodes/1/type": "entrySignalNode"}),
+    Case("node without id", "missing-key", "/nodes/2/id", {"/nodes/2/id": REMOVE, "/edges/1": {"source": "signal-1", "target": "entry-1"}}),
+    Case("node without data", "missing-key", "/nodes/2/data", {"/nodes/2/data": REMOVE}, {"/nodes/5/data": REMOVE}),
+    Case("unknown key of a node", "unknown-key", "/nodes/2/datas", {"/nodes/2/datas": {}}, {"/nodes/2/measured": {"width": 1}}),
+    Case("unknown key of an edge", "unknown-key", "/edges/0/when", {"/edges/0/when": "true"}, {"/edges/0/animated": True}),
+    Case("edge without target", "missing-key", "/edges/1/target", {"/edges/1/target": REMOVE}),
+    Case("edge that is none", "wrong-type", "/edges/5", {"/edges/5": 1}, {"/edges/5": {"source": "signal-2", "target": "alert-1"}}),
+    # --- the start node, and which dialect it speaks
+    Case("no symbol", "dialect-unknown", f"{START}/symbol", {f"{START}/symbol": REMOVE}, {f"{START}/symbol": "TCS"}),
+    Case("both dialects", "dialect-ambiguous", f"{START}/tradingInstrumentConfig", {f"{START}/tradingInstrumentConfig": {}}),
+    Case(
+        "builder dialect", "dialect-unsupported", "",
+        {f"{START}/symbol": REMOVE, f"{START}/tradingInstrumentConfig": {"symbol": "TCS"}},
+    ),
+    Case("no timeframe", "missing-key", f"{START}/timeframe", {f"{START}/timeframe": REMOVE}, {f"{START}/timeframe": "1h"}),
+    Case("odd timeframe", "bad-timeframe", f"{START}/timeframe", {f"{START}/timeframe": "5 ticks"}, {f"{START}/timeframe": "5m"}),
+    Case("timeframe of a week", "bad-timeframe", f"{START}/timeframe", {f"{START}/timeframe": "7d"}, {f"{START}/timeframe": "30s"}),
+    Case("timeframe as a number", "wrong-type", f"{START}/timeframe", {f"{START}/timeframe": 5}),
+    Case("no exchange", "missing-key", f"{START}/exchange", {f"{START}/exchange": REMOVE}, {f"{START}/exchange": "nse"}),
+    Case("unknown exchange", "unknown-value", f"{START}/exchange", {f"{START}/exchange": "NSEE"}, {f"{START}/exchange": "BSE"}),
+    Case("misspelt key", "unknown-key", f"{START}/timeFrame", {f"{START}/timeFrame": "1m"}, {f"{START}/_timeFrame": "1m"}),
+    Case(
+        "unknown instrument", "unknown-value", f"{START}/tradingInstrument/type",
+        {f"{START}/tradingInstrument/type": "bond"}, {f"{START}/tradingInstrument/type": "Equity"},
+    ),
+    Case(
+        "strike from a future", "not-supported", f"{START}/tradingInstrument/underlyingType",
+        {f"{START}/tradingInstrument/underlyingType": "indexFuture"}, {f"{START}/tradingInstrument/underlyingType": "stock"},
+    ),
+    Case(
+        "second instrument", "not-supported", f"{START}/supportingInstrumentEnabled",
+        {f"{START}/supportingInstrumentEnabled": True},
+        {f"{START}/supportingInstrumentEnabled": False, f"{START}/supportingInstrumentConfig": {"symbol": "TCS"}},
+    ),
+    Case(
+        "square-off by the start node", "not-supported", f"{START}/endConditions",
+        {f"{START}/endConditions": {"timeBasedExit": {"enabled": True}, "positionClosure": {"orderType": "market"}}},
+        {f"{START}/endConditions": {"timeBasedExit": {"enabled": False}, "positionClosure": {"orderType": "market"}}},
+    ),
+    Case(
+        "running variables", "not-supported", f"{START}/runningVariables",
+        {f"{START}/runningVariables": {"variables": {"a": {"id": "a"}}}}, {f"{START}/runningVariables": {"variables": {}}},
+    ),
+    # --- indicators
+    Case("unknown indicator type", "unknown-indicator", f"{INDICATORS}/rsi_14/type", {f"{INDICATORS}/rsi_14/type": "rsii"}, {f"{INDICATORS}/rsi_14/type": "RSI"}),
+    Case("unknown parameter", "unknown-key", f"{INDICATORS}/rsi_14/perod", {f"{INDICATORS}/rsi_14/perod": 9}, {f"{INDICATORS}/rsi_14": {"type": "rsi", "length": 9}}),
+    Case("period of one", "out-of-range", f"{INDICATORS}/rsi_14/period", {f"{INDICATORS}/rsi_14/period": 1}, {f"{INDICATORS}/rsi_14/period": 2}),
+    Case("period of a half", "out-of-range", f"{INDICATORS}/rsi_14/period", {f"{INDICATORS}/rsi_14/period": 2.5}, {f"{INDICATORS}/rsi_14/period": 14.0}),
+    Case("period as text", "wrong-type", f"{INDICATORS}/rsi_14/period", {f"{INDICATORS}/rsi_14/period": "14"}),
+    Case("slow not above fast", "out-of-range", f"{INDICATORS}/macd_1", {f"{INDICATORS}/macd_1": {"type": "macd", "fast": 20, "slow": 20}}, {f"{INDICATORS}/macd_1": {"type": "macd", "fast": 20, "slow": 30}}),
+    Case("unknown source", "unknown-value", f"{INDICATORS}/rsi_14/source", {f"{INDICATORS}/rsi_14/source": "last"}, {f"{INDICATORS}/rsi_14/source": "HLC3"}),
+    Case("two sources", "contradiction", f"{INDICATORS}/rsi_14/price_field", {f"{INDICATORS}/rsi_14/price_field": "open"}, {f"{INDICATORS}/rsi_14/price_field": "close"}),
+    Case("source without choice", "unknown-value", f"{INDICATORS}/atr_1/source", {f"{INDICATORS}/atr_1": {"type": "atr", "source": "close"}}, {f"{INDICATORS}/atr_1": {"type": "atr"}}),
+    # --- limits
+    Case("501 nodes", "too-many", "/nodes", _alerts(495), _alerts(494)),
+    Case("2001 edges", "too-many", "/edges", _repeated(1996), _repeated(1995)),
+    Case("33 groups deep", "too-deep", GROUP + "/conditions/0" * 32, {GROUP: _nested(33)}, {GROUP: _nested(32)}),
+    Case("2001 conditions", "too-many", "/nodes", {GROUP: _any_of(2000)}, {GROUP: _any_of(1999)}),
+    Case("inert key of a signal", "not-supported", f"{SIGNAL}/variables", {f"{SIGNAL}/variables": [{"id": "v"}]}, {f"{SIGNAL}/variables": []}),
+]  # fmt: skip
