@@ -71,7 +71,7 @@ class BarBuilder:
             self._low = min(self._low, bar.low)
             self._close = bar.close
             self._volume += bar.volume
-            self._count += bar.tick_count
+            self._count += max(bar.tick_count, 1)
             self._gap = self._gap or bar.quality is Quality.GAP
             return MERGED
         opened = self._begin(bar.ts_open, bar.open, bar.high, bar.low, bar.close, bar.volume, max(bar.tick_count, 1))

@@ -34,7 +34,10 @@ ALERTS_MAX = 50
 
 
 class Desk:
-    """Orders, positions and counters of one strategy."""
+    """Orders, positions and counters of one strategy.
+
+    `short_history` says that some session began with fewer bars than its indicators need (`Series.short_history`).
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Desk:
         self.slots: Mapping[str, Slot] = self.positions.slots
         self.recent: deque[Alert] = deque(maxlen=ALERTS_MAX)
         self.indicators: Mapping[str, list[float]] = {}
+        self.short_history = False
         self._entries = 0
         self._session: dt.date | None = None
         self._intents = self._alerts = 0
@@ -62,6 +66,7 @@ class Desk:
     def begin_session(self) -> None:
         """Start the session's counters afresh."""
         self._entries = 0
+        self.short_history |= self._series.short_history
         self.positions.begin_session()
 
     # --- what the strategy asks ------------------------------------------------------------------------------

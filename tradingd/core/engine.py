@@ -301,9 +301,8 @@ class Engine:
                 for strategy in closed[0].strategies:
                     strategy.on_bar()
             return
-        if any(line.series.last.ts_open < self._trade_from for line in closed):  # type: ignore[union-attr]
-            return
-        for strategy in sorted((s for line in closed for s in line.strategies), key=lambda s: s.id):
+        trading = [line for line in closed if line.series.last.ts_open >= self._trade_from]  # type: ignore[union-attr]
+        for strategy in sorted((s for line in trading for s in line.strategies), key=lambda s: s.id):
             strategy.on_bar()
 
     def _rolled(self, feed: Feed, ts: int) -> bool:
@@ -327,6 +326,9 @@ class Engine:
             if session is not None:
                 line.roll(session)
             line.series.push(bar)
+            line.builder.ts_closed = bar.ts_close
+        if feed.session is not None:  # open before its history came
+            line.roll(feed.session)
 
     def _on_gap(self, event: FeedGap) -> None:
         for line in self.feeds[event.instrument].lines:
@@ -415,7 +417,7 @@ class Engine:
             filled = report.fill.quantity
             date = desk.feed.market.session_from(order.ts).date
             desk.positions.apply(order, report.fill, date)
-            text = f"{order.purpose} {order.side} {filled} {order.instrument.symbol} at {report.fill.price}"
+            text = f"{order.purpose} {order.side} {filled:f} {order.instrument.symbol} at {report.fill.price:f}"
             desk.alert(AlertKind.FILL, order.node, text, AlertType.INFO, {}, cause=order.cause)
             self._recount()
         if order.id not in desk.book.working:

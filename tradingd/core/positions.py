@@ -73,10 +73,12 @@ class Positions:
         """Book one fill of an order and return the position it belongs to."""
         slot = self.slots[order.vpi]
         value = fill.price * fill.quantity
-        self.cash -= value * order.side.sign * order.instrument.multiplier
         if order.purpose is Purpose.ENTRY:
-            return self._enter(slot, order, fill, value, session)
-        return self._leave(slot, order, fill, value)
+            position = self._enter(slot, order, fill, value, session)
+        else:
+            position = self._leave(slot, order, fill, value)
+        self.cash -= value * order.side.sign * order.instrument.multiplier
+        return position
 
     def _enter(self, slot: Slot, order: Order, fill: Fill, value: Decimal, session: dt.date) -> Position:
         position = slot.position

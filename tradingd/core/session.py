@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tradingd.core.bars import FOREVER
 from tradingd.model.commands import CancelOrder, SubmitOrder, canonical
 from tradingd.model.events import BarOpened, Deadline
-from tradingd.model.market import Bar
+from tradingd.model.market import Bar, Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,6 +76,7 @@ class Session:
         engine, simulator, step = self.engine, self.simulator, self.step
         feed = engine.feeds[instrument]
         take, out = engine.step, self._perform
+        wider = [line.builder for line in feed.lines if line.timeframe != timeframe]
         for ts_open, ts_close, open_, high, low, close, volume in rows:
             session = feed.session
             if (
@@ -84,6 +85,7 @@ class Session:
                 or engine.next_deadline <= ts_open
                 or session is None
                 or ts_open >= session.ts_close
+                or (wider and any(builder.ts_end <= ts_open for builder in wider))
             ):
                 step(BarOpened(instrument, ts_open, open_))
             bar = Bar(instrument, timeframe, ts_open, ts_close, open_, high, low, close, volume)
@@ -93,6 +95,30 @@ class Session:
                 commands = take(bar)
                 if commands:
                     out(commands)
+
+    def ticks(self, instrument: str, rows: Iterable[tuple[int, float, float, float, float]]) -> None:
+        """Take ticks of one instrument, as (ts, price, volume, bid, ask), in order.
+
+        The same as an event for each. Between an event and the next deadline or end of a forming bar, where nobody
+        waits for a price, all a tick can do is to be merged into those bars: then that is all that is done.
+        """
+        engine, simulator = self.engine, self.simulator
+        feed = engine.feeds[instrument]
+        builders = [line.builder for line in feed.lines]
+        quiet_until = 0
+        for ts, price, volume, bid, ask in rows:
+            if engine.now <= ts < quiet_until:
+                engine.now = feed.ts = ts
+                feed.price = price
+                for builder in builders:
+                    builder.add(ts, price, volume)
+                continue
+            self.step(Tick(instrument, ts, price, volume, bid, ask))
+            ends = [builder.ts_end for builder in builders]
+            if engine.eager or simulator.busy or not ends or max(ends) == FOREVER:
+                quiet_until = 0
+            else:
+                quiet_until = min(engine.next_deadline, *ends)
 
     def finish(self) -> None:
         """The data are over: let the bars that still form come to their end, and what is due by then happen."""

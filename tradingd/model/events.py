@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tradingd.model.market import Bar, Tick
+from tradingd.model.market import Bar, FoldedTick, Tick
 
 if TYPE_CHECKING:
     from tradingd.model.market import Timeframe
@@ -108,5 +108,5 @@ class OrderExpired:
 
 
 OrderReport = OrderAccepted | OrderFilled | OrderCancelled | OrderRejected | OrderExpired
-MarketEvent = Tick | BarOpened | Bar
+MarketEvent = Tick | FoldedTick | BarOpened | Bar
 Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | OrderReport

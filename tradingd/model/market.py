@@ -111,6 +111,39 @@ class Tick:
         return f"Tick({self.instrument!r}, {self.ts}, {self.price}, {self.volume})"
 
 
+class FoldedTick:
+    """Waiting ticks of one instrument, made one by a full queue: bars stay exact, live values skip prices.
+
+    `price` is the last price and `ts` its time; `open` the first, at `ts_first`; `volume` is summed, `count` says
+    how many ticks it is. A fold never spans a boundary of the bars that are read.
+    """
+
+    __slots__ = (
+        "ask", "bid", "count", "high", "instrument", "low", "open", "price", "ts", "ts_first", "volume",
+    )  # fmt: skip
+
+    def __init__(self, tick: Tick) -> None:
+        self.instrument = tick.instrument
+        self.ts = self.ts_first = tick.ts
+        self.price = self.open = self.high = self.low = tick.price
+        self.volume = tick.volume
+        self.count = 1
+        self.bid = tick.bid
+        self.ask = tick.ask
+
+    def fold(self, tick: Tick) -> None:
+        """Take one more tick in; a backward one adds its high, low and volume only."""
+        self.high = max(self.high, tick.price)
+        self.low = min(self.low, tick.price)
+        self.volume += tick.volume
+        self.count += 1
+        if tick.ts >= self.ts:
+            self.ts, self.price, self.bid, self.ask = tick.ts, tick.price, tick.bid, tick.ask
+
+    def __repr__(self) -> str:
+        return f"FoldedTick({self.instrument!r}, {self.ts}, {self.price}, n={self.count})"
+
+
 class Bar:
     """Prices of one interval `[ts_open, ts_close)`, stamped with its open; as an event it happens at `ts_close`."""
 

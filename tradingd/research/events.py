@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,14 +37,14 @@ class TickRows:
     """The ticks of one instrument, in the order of their file; `columns` are those of a tick after the instrument."""
 
     instrument: str
-    columns: tuple[NDArray[np.int64], *tuple[NDArray[np.float64], ...]]
+    columns: tuple[NDArray[Any], ...]
 
     @classmethod
     def of(cls, instrument: str, ticks: Ticks, ts_end: int | None) -> TickRows:
         """Take the rows of a file up to the first at or after `ts_end`: there its time is over."""
         over = None if ts_end is None else int(np.searchsorted(np.maximum.accumulate(ticks.ts), ts_end))
         columns = (ticks.ts, ticks.price, ticks.volume, ticks.bid, ticks.ask)
-        return cls(instrument, (columns[0][:over], *(column[:over] for column in columns[1:])))
+        return cls(instrument, tuple(column[:over] for column in columns))
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -78,15 +78,15 @@ class BarRows:
 
     instrument: str
     timeframe: Timeframe
-    columns: tuple[NDArray[np.int64], NDArray[np.int64], *tuple[NDArray[np.float64], ...]]
+    columns: tuple[NDArray[Any], ...]
 
     @classmethod
-    def of(cls, instrument: str, bars: Bars, venue: Market, ts_end: int | None) -> BarRows:
-        """Take the bars that open before `ts_end`, and find their ends in the sessions of their venue."""
+    def of(cls, instrument: str, bars: Bars, timeframe: Timeframe, venue: Market, ts_end: int | None) -> BarRows:
+        """Take the bars stamped before `ts_end`, and find their ends in the sessions of their venue."""
         over = None if ts_end is None else int(np.searchsorted(bars.ts_open, ts_end))
         prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        bounds = _bounds(bars.ts_open[:over], bars.timeframe, venue)
-        return cls(instrument, bars.timeframe, (*bounds, *(column[:over] for column in prices)))
+        bounds = _bounds(bars.ts_open[:over], timeframe, venue)
+        return cls(instrument, timeframe, (*bounds, *(column[:over] for column in prices)))
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -149,7 +149,7 @@ def merged(sources: Sequence[Rows]) -> Iterator[tuple[float, list[MarketEvent]]]
         yield (start + len(chunk)) / len(turns), [take[turn]() for turn in chunk]
 
 
-def _chunks(columns: Sequence[NDArray[np.int64] | NDArray[np.float64]]) -> Iterator[list[tuple[int, *tuple[float, ...]]]]:
+def _chunks(columns: Sequence[NDArray[Any]]) -> Iterator[list[Any]]:
     """Yield rows as plain numbers, so many at once."""
     for start in range(0, len(columns[0]), _ROWS_AT_ONCE):
         yield list(zip(*(column[start : start + _ROWS_AT_ONCE].tolist() for column in columns), strict=True))
@@ -160,8 +160,8 @@ def _bounds(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return when the bars open and close.
 
-    A bar of a day is the session of its date, whatever the hour of its stamp; any other ends with its session at the latest. A bar
-    that opens outside of every session keeps its stamp and its width: the engine will count it.
+    A bar of a day is the session of its date, whatever the hour of its stamp; any other ends with its session at
+    the latest. A bar that opens outside of every session keeps its stamp and its width: the engine will count it.
     """
     days, at = np.unique(wall_clock(stamps, venue.zone) // DAY, return_inverse=True)
     sessions = [venue.session_on(_EPOCH_DATE + dt.timedelta(days=day)) for day in days.tolist()]

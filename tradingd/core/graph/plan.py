@@ -228,6 +228,7 @@ def _write(
         tracks = signal.trigger is Trigger.EDGE or signal.id in repeating
         functions[signal.id] = (f"{stem}_is_true", f"{stem}_is_false" if tracks else None)
         comment = f"# {signal.id}" + (f": {signal.label}" if signal.label else "")
+        comment = "".join(c if c.isprintable() else " " for c in comment)  # one line of Python, whatever the label
         lines += [
             " ".join(comment.split()),
             f"def {stem}_is_true():",

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from tradingd.model.trading import Alert, Intent, Slot
 
 SQUARE_OFF = "square_off"
-"""Id of the exit that ends an intraday session; an incomplete entry's own close is `<entry>:incomplete`."""
+"""Id of the exit that ends an intraday session; an incomplete entry's own close is `<entry>:incomplete`.
+
+A drawn node of such an id keeps it; the strategy's own exit then gets underscores.
+"""
 
 TRACE_MAX = 2_000
 _KEY = attrgetter("key")
@@ -139,6 +142,8 @@ class StrategyRuntime:
     records: int = field(init=False, default=0)
     _entry_of: dict[str, EntryNode] = field(init=False)
     _exits: list[ExitNode] = field(init=False)
+    _square_off: ExitNode = field(init=False)
+    _incomplete: dict[str, ExitNode] = field(init=False)
     _opened: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -163,12 +168,17 @@ class StrategyRuntime:
                 case AlertSpec():
                     self.nodes[spec.id] = AlertNode(spec, self.plan)
         entries = [n for n in self.nodes.values() if isinstance(n, EntryNode)]
-        self.nodes[SQUARE_OFF] = ExitNode(square_off(SQUARE_OFF), self.plan, document.squared_off)
-        for entry in entries:
-            name = f"{entry.id}:incomplete"
-            self.nodes[name] = ExitNode(square_off(name), self.plan, entry.vpis)
+        self._square_off = self._own_exit(SQUARE_OFF, document.squared_off)
+        self._incomplete = {entry.id: self._own_exit(f"{entry.id}:incomplete", entry.vpis) for entry in entries}
         self._entry_of = {vpi: entry for entry in entries for vpi in entry.vpis}
         self._exits = [n for n in self.nodes.values() if isinstance(n, ExitNode)]
+
+    def _own_exit(self, name: str, vpis: tuple[str, ...]) -> ExitNode:
+        """Add an exit that nobody drew."""
+        while name in self.nodes:
+            name += "_"
+        node = self.nodes[name] = ExitNode(square_off(name), self.plan, vpis)
+        return node
 
     # --- what the nodes ask ----------------------------------------------------------------------------------
 
@@ -310,7 +320,7 @@ class StrategyRuntime:
             exit_.advance(self)
         self.settle()
         if self.squared_off and any(self.slot(vpi).free > 0 for vpi in self.plan.document.squared_off):
-            self.arm(self.nodes[SQUARE_OFF], None, 0)
+            self.arm(self._square_off, None, 0)
         self._pass()
 
     def on_wake(self, node: str) -> None:
@@ -331,14 +341,14 @@ class StrategyRuntime:
         self.instant += 1
         self.bar = self.reporting = False
         self.squared_off = True
-        closing, vpis = self.nodes[SQUARE_OFF], self.plan.document.squared_off
+        vpis = self.plan.document.squared_off
         for order in self.desk.working(vpis, Purpose.ENTRY):
             if not order.cancelling:
                 self.desk.cancel(order)
         if self.plan.document.intraday:
             self._end()
         if any(not self.slot(vpi).flat for vpi in vpis):
-            self.arm(closing, None, 0)
+            self.arm(self._square_off, None, 0)
         self._pass()
 
     def _end(self) -> None:
@@ -430,4 +440,4 @@ class StrategyRuntime:
     def on_incomplete(self, entry: EntryNode) -> None:
         """An entry stayed incomplete: close what filled, where the settings say so."""
         if self.close_incomplete:
-            self.arm(self.nodes[f"{entry.id}:incomplete"], None, entry.parent)
+            self.arm(self._incomplete[entry.id], None, entry.parent)

@@ -295,8 +295,9 @@ def _re_entries(draft: Draft, graph: Graph) -> Iterator[Finding]:
         closed = {name for name, entry in entries.items() if any(_covers(exit_, leg) for leg in entry.legs)}
         own = closed & graph.entries_before(exit_.id)
         for name in sorted(own or closed, key=graph.index.__getitem__):
-            waits = any(graph.kinds[above] is Kind.SIGNAL for above in graph.above(name))
-            if graph.complete and not waits and not _lost(draft, Kind.SIGNAL):
+            before = {graph.kinds[above] for above in graph.above(name)}
+            reached = graph.complete and Kind.START in before
+            if reached and Kind.SIGNAL not in before and not _lost(draft, Kind.SIGNAL):
                 message = f"re-entry waits for the signals before {name}, and there are none"
                 yield Finding(ERROR, "re-entry-without-signal", where, message, exit_.id)
             if limits.setdefault((name, group), limit) != limit:

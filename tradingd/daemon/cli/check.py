@@ -17,7 +17,7 @@ EXIT_REFUSED = 78
 
 def check(
     strategies: Annotated[
-        list[Path] | None, typer.Argument(metavar="[STRATEGY.json]...", exists=True, dir_okay=False, show_default=False)
+        list[Path] | None, typer.Argument(metavar="STRATEGY.json", exists=True, dir_okay=False, show_default=False)
     ] = None,
     config: Annotated[
         Path | None, typer.Option("-c", "--config", metavar="FILE", exists=True, dir_okay=False, help="TOML file.")

@@ -61,4 +61,4 @@ def _options(
 
 def run() -> None:
     """Run the command line; the entry point of `tradingd`."""
-    sys.exit(app())
+    sys.exit(app(prog_name="tradingd"))

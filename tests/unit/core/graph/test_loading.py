@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from decimal import Decimal
 from typing import Any
 
 import jsonschema
@@ -217,7 +218,9 @@ def test_numbers_and_spellings_come_out_canonical() -> None:
     leg = entry_of(document).legs[0]
     assert (str(document.timeframe), document.exchange) == ("1h", "NSE")
     assert (leg.side, leg.order_type, leg.product) == (Side.SELL, OrderType.LIMIT, Product.CARRY_FORWARD)
-    assert (str(leg.limit_price), leg.quantity, leg.max_entries, leg.choice) == ("100.05", 2, None, None)
+    assert (leg.limit_price, leg.quantity) == (Decimal("100.05"), Decimal(2))
+    assert leg.max_entries is None
+    assert leg.choice is None
     assert next(n for n in document.nodes if n.id == "alert-1").type is AlertType.INFO  # type: ignore[union-attr] # it is the alert
 
 
@@ -245,7 +248,10 @@ def test_operands_name_their_output_and_field() -> None:
     document = read(
         {
             FIRST: condition(
-                indicator("macd_1", parameter="SIGNAL"), "between", candle("LOW", offset=-3), rhsUpper=indicator("macd_1")
+                indicator("macd_1", parameter="SIGNAL"),
+                "between",
+                candle("LOW", offset=-3),
+                rhsUpper=indicator("macd_1"),
             )
         }
     )
@@ -317,15 +323,18 @@ def test_re_entry_that_never_happens_and_limits_that_disagree_are_warned_of() ->
 def test_an_exit_closes_all_a_part_or_lots_of_its_target() -> None:
     assert (exit_of(read()).quantity, exit_of(read()).amount) == (ExitQuantity.ALL, None)
     half = exit_of(read({f"{ORDER}/quantity": "percentage", f"{ORDER}/partialQuantityPercentage": 50}))
-    assert (half.quantity, half.amount) == (ExitQuantity.PERCENTAGE, 50)
+    assert (half.quantity, half.amount) == (ExitQuantity.PERCENTAGE, Decimal(50))
     two = exit_of(read({f"{ORDER}/quantity": "specific", f"{ORDER}/specificQuantity": 2, f"{ORDER}/targetTag": "dip"}))
-    assert (two.quantity, two.amount, two.tag, two.vpi) == (ExitQuantity.SPECIFIC, 2, "dip", None)
+    assert (two.quantity, two.amount) == (ExitQuantity.SPECIFIC, Decimal(2))
+    assert (two.tag, two.vpi) == ("dip", None)
     bare = exit_of(read({EXIT: {}}))
     assert (bare.order_type, bare.quantity, bare.re_entry) == (OrderType.MARKET, ExitQuantity.ALL, None)
 
 
 def test_contracts_of_options_and_futures() -> None:
-    put = read({f"{DETAILS}/optionType": "put", f"{DETAILS}/strikeType": "itm3", f"{DETAILS}/expiry": "m1"}, make_options())
+    put = read(
+        {f"{DETAILS}/optionType": "put", f"{DETAILS}/strikeType": "itm3", f"{DETAILS}/expiry": "m1"}, make_options()
+    )
     assert entry_of(put).legs[0].choice == OptionChoice("M1", "ITM3", "PE")
     futures = {f"{START}/tradingInstrument/type": "futures", DETAILS: {"expiry": "M0"}}
     assert entry_of(read(futures, make_options())).legs[0].choice == OptionChoice("M0", "", "FUT")
@@ -338,7 +347,12 @@ def test_what_a_symbol_is_follows_the_market_where_the_drawing_is_silent() -> No
 
 
 def test_the_editors_own_node_is_left_out() -> None:
-    overview = {"id": "strategy-overview-virtual", "type": "strategyOverview", "hidden": True, "data": {"isVirtual": True}}
+    overview = {
+        "id": "strategy-overview-virtual",
+        "type": "strategyOverview",
+        "hidden": True,
+        "data": {"isVirtual": True},
+    }
     document = make_document()
     document["nodes"].insert(0, overview)
     result = loaded(document)
@@ -352,7 +366,10 @@ def test_the_editors_own_node_is_left_out() -> None:
 
 def test_the_hash_is_of_what_runs_and_nothing_else() -> None:
     original = read()
-    assert read({"/name": "Other", f"{START}/label": "Other", f"{FIRST}/_x": 1, "/nodes/0/position": {"x": 1}}).hash == original.hash
+    assert (
+        read({"/name": "Other", f"{START}/label": "Other", f"{FIRST}/_x": 1, "/nodes/0/position": {"x": 1}}).hash
+        == original.hash
+    )
     assert read({f"{FIRST}/rhs/value": 31}).hash != original.hash
     assert read({"/edges/5": {"source": "start-1", "target": "signal-1"}}).hash == original.hash
 

@@ -3,4 +3,6 @@
 from tests.unit.core.graph.corpus import conditions, graphs, positions, texts
 from tests.unit.core.graph.corpus.case import Case
 
+__all__ = ["CASES", "Case"]
+
 CASES: list[Case] = [*texts.CASES, *graphs.CASES, *conditions.CASES, *positions.CASES]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REMOVE = object()
+REMOVE, UNTOUCHED = object(), object()
 Edits = dict[str, Any]
 
 
@@ -40,6 +40,18 @@ class Case:
         """Return the broken document and its twin."""
         make = self.base or make_document
         return edited(make(), self.broken), edited(make(), self.sound)
+
+
+def at(
+    name: str,
+    code: str,
+    pointer: str,
+    broken: Any,
+    sound: Any = UNTOUCHED,
+    base: Callable[[], dict[str, Any]] | None = None,
+) -> Case:
+    """Return the case of one wrong value, told at its own place; `sound` is a right one."""
+    return Case(name, code, pointer, {pointer: broken}, {} if sound is UNTOUCHED else {pointer: sound}, base)
 
 
 def edited(document: dict[str, Any], edits: Edits | Text) -> str:

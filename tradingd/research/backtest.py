@@ -1,0 +1,129 @@
+"""Runs strategies over data files and gives the result: the wiring of a backtest, and nothing else.
+
+Events come from stored bars or ticks, fills from the simulator, deadlines from the data; the engine is the one of
+every other mode. Here are the only clock readings of a backtest, the durations of loading and running: they decide
+nothing. Equal requests have equal results, whatever order their files are named in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from tradingd.core.engine import Engine
+from tradingd.core.graph.plan import plan
+from tradingd.core.markets.sessions import market
+from tradingd.core.performance import EquityCurve, metrics
+from tradingd.core.session import Session
+from tradingd.core.simulator import Simulator
+from tradingd.model.trading import PositionStatus
+from tradingd.research.events import TickRows, play
+from tradingd.research.inputs import Inputs, read
+from tradingd.research.outputs import opened
+from tradingd.research.request import DataFile, Request
+from tradingd.research.result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tradingd.model.trading import Position
+    from tradingd.research.outputs import Folder
+
+__all__ = ["DataFile", "Request", "Result", "run"]
+
+_PROGRESS_EVERY_S = 0.05
+
+
+def run(request: Request) -> Result:
+    """Run a backtest; nothing is written unless the request names a folder.
+
+    Raises:
+        ConfigError: the request cannot be meant like this, or its folder cannot be written to.
+        DataError: a data file is wrong, or does not fit the strategies.
+    """
+    began = perf_counter()
+    inputs = read(request)
+    load_s = perf_counter() - began
+    if request.out is None:
+        return _run(request, inputs, None, load_s)
+    with opened(request.out, inputs.documents[0].exchange) as folder:
+        result = _run(request, inputs, folder, load_s)
+        folder.write(result)
+    return result
+
+
+def _run(request: Request, inputs: Inputs, folder: Folder | None, load_s: float) -> Result:
+    """Step through the events, then look at what became of them."""
+    began = perf_counter()
+    curve = EquityCurve(request.settings.simulation.starting_cash)
+    engine = Engine(
+        map(plan, inputs.documents),
+        inputs.instruments,
+        inputs.contracts,
+        request.settings,
+        trade_from=inputs.trade_from,
+        curve=curve,
+        on_trace=folder.on_trace if folder else None,
+    )
+    session = Session(engine, Simulator(request.settings.simulation), folder.on_command if folder else None)
+    tell = _paced(request.progress)
+    for share in play(session, inputs.sources):
+        tell(share)
+    session.finish()
+    curve.end_session()
+    if request.progress is not None:
+        request.progress(1.0)
+    positions = [p for desk in engine.desks.values() for p in (*desk.positions.closed, *desk.positions.open())]
+    ticked = {rows.instrument: len(rows) for rows in inputs.sources if isinstance(rows, TickRows)}
+    from_ticks = sum(line.series.count for name in ticked for line in engine.feeds[name].lines)
+    from_files = sum(len(rows) for rows in inputs.sources if rows.instrument not in ticked)
+    return Result(
+        execution_id=f"bt-{inputs.digest[:16]}",
+        strategies=tuple(document.id for document in inputs.documents),
+        metrics=metrics(positions, curve, market(inputs.documents[0].exchange).sessions_per_year),
+        curve=curve,
+        positions=tuple(sorted(positions, key=_by_exit)),
+        prices={name: feed.price for name, feed in engine.feeds.items()},
+        bars=from_files + from_ticks,
+        ticks=sum(ticked.values()),
+        anomalies=replace(inputs.anomalies, late=engine.counts.late, outside_session=engine.counts.outside_session),
+        notes=(*inputs.notes, *_remarks(request, session)),
+        decisions_sha256=session.decisions_sha256,
+        load_s=load_s,
+        run_s=perf_counter() - began,
+    )
+
+
+def _by_exit(position: Position) -> tuple[bool, int, str]:
+    return position.status is PositionStatus.OPEN, position.exit_ts or position.entry_ts, position.id
+
+
+def _remarks(request: Request, session: Session) -> list[str]:
+    """Say what the run had to do without."""
+    short = [name for name, desk in session.engine.desks.items() if desk.short_history]
+    remarks = []
+    if short:
+        remarks.append(
+            f"short_history: {', '.join(short)} began with fewer bars than its indicators need "
+            "to be independent of where the data begin"
+        )
+    if session.simulator.guessed_path:
+        remarks.append("intrabar: synthetic: resting orders met a bar's inside, whose path is not in the data")
+    if request.mode == "scanned":
+        remarks.append("mode: scanned is not there yet; every bar was stepped, with the same answer")
+    return remarks
+
+
+def _paced(progress: Callable[[float], None] | None) -> Callable[[float], None]:
+    """Return what passes progress on, now and then."""
+    last = perf_counter()
+
+    def tell(share: float) -> None:
+        nonlocal last
+        now = perf_counter()
+        if progress is not None and now - last >= _PROGRESS_EVERY_S:
+            last = now
+            progress(share)
+
+    return tell

@@ -1,0 +1,121 @@
+"""A result as a person reads it in a terminal: figures, trades, what is still open, and what to know about the run.
+
+It shows the printed object of a result and computes nothing; the same object as JSON holds all that is shown. Colours
+appear on a terminal only, tables have no frames, so that the text can be piped, quoted and compared.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
+SHOWN_AT_EACH_END = 5
+"""Of many trades, so many of the first and so many of the last are shown."""
+
+_WIDTH_MIN = 110
+_FIGURES = (
+    ("total_pnl", "trades", "max_drawdown"),
+    ("expectancy", "winning_trades", "max_drawdown_pct"),
+    ("avg_win", "losing_trades", "sharpe"),
+    ("avg_loss", "win_rate", "sortino"),
+    ("profit_factor", "longest_losing_run", "calmar"),
+    ("payoff_ratio", "exposure", ""),
+)
+_SOURCES = {"trades": "total_trades"}
+_SHARES = ("win_rate", "exposure")
+
+
+def show(result: Mapping[str, Any], file: TextIO) -> None:
+    """Print a result, given as its printed object."""
+    width = None if file.isatty() else max(_WIDTH_MIN, shutil.get_terminal_size().columns)
+    console = Console(file=file, width=width, highlight=False, soft_wrap=True)
+    trades, still_open = result["trades"], result["positions_open"]
+    read = " and ".join(f"{result[unit]:,} {unit}" for unit in ("bars", "ticks") if result[unit])
+    console.print(Text(f"{result['strategy_id'] or 'several strategies'}: {result['status']}, {read}", "bold"), "")
+    console.print(_figures(result["metrics"]), "")
+    if trades:
+        console.print(_positions(trades, still_open=False), "")
+    else:
+        console.print("no trades\n")
+    if still_open:
+        console.print(_positions(still_open, still_open=True), "")
+    for note in result["notes"]:
+        console.print(Text(f"note: {note}"))
+    met = ", ".join(f"{name} {count:,}" for name, count in result["anomalies"].items() if count)
+    console.print(Text(f"anomalies: {met or 'none'}"))
+    console.print(Text(f"decisions_sha256: {result['decisions_sha256']}"))
+    console.print(Text(f"seconds: {result['seconds']['load']:.2f} to load, {result['seconds']['run']:.2f} to run"))
+
+
+def _figures(metrics: Mapping[str, Any]) -> Table:
+    table = _table()
+    for _ in range(3):
+        table.add_column(style="dim")
+        table.add_column(justify="right")
+        table.add_column()
+    for row in _FIGURES:
+        cells: list[str] = []
+        for name in filter(None, row):
+            cells += [name, _figure(name, metrics[_SOURCES.get(name, name)]), ""]
+        table.add_row(*cells)
+    return table
+
+
+def _figure(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name in _SHARES:
+        return f"{100 * value:.1f} %"
+    if name == "max_drawdown_pct":
+        return f"{value:.2f} %"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _positions(records: Sequence[Mapping[str, Any]], *, still_open: bool) -> Table:
+    """Return the first and the last of the records, and how many stand between."""
+    table = _table()
+    several = len({record["strategy_id"] for record in records}) > 1
+    offset = _common_offset(records)
+    in_zone = f" ({offset})" if offset else ""
+    columns = [*(("strategy",) if several else ()), "open" if still_open else "trade", "instrument", "side", "lots",
+               f"entered{in_zone}", "at"]  # fmt: skip
+    columns += ["P&L so far", "unrealized"] if still_open else [f"exited{in_zone}", "at", "P&L", "by"]
+    for name in columns:
+        table.add_column(name, justify="right" if name in ("lots", "at", "unrealized") or "P&L" in name else "left")
+    between = len(records) - 2 * SHOWN_AT_EACH_END
+    shown = records if between <= 0 else [*records[:SHOWN_AT_EACH_END], *records[-SHOWN_AT_EACH_END:]]
+    for number, record in enumerate(shown):
+        if between > 0 and number == SHOWN_AT_EACH_END:
+            table.add_row(f"... {between:,} more")
+        cells = [record["strategy_id"]] if several else []
+        cells += [record["vpi"], record["instrument"], record["position_type"], record["quantity"]]
+        cells += [_time(record["entry_time"], offset), record["entry_price"]]
+        cells += (
+            [record["pnl"], record["unrealized_pnl"]]
+            if still_open
+            else [_time(record["exit_time"], offset), record["exit_price"], record["pnl"], record["exit_node"] or "-"]
+        )
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+
+
+def _common_offset(records: Sequence[Mapping[str, Any]]) -> str:
+    """Return the offset from UTC that all times have, empty where they differ."""
+    offsets = {record[key][-6:] for record in records for key in ("entry_time", "exit_time") if record[key]}
+    return offsets.pop() if len(offsets) == 1 else ""
+
+
+def _time(text: str, offset: str) -> str:
+    return text.removesuffix(offset).replace("T", " ")
