@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tradingd.model.market import Bar, Quality
 
 if TYPE_CHECKING:
-    from tradingd.model.market import Timeframe, TradingSession
+    from tradingd.model.market import FoldedTick, Timeframe, TradingSession
 
 FOREVER = 1 << 62
 LATE, MERGED, OPENED = -1, 0, 1
@@ -63,6 +63,20 @@ class BarBuilder:
             return MERGED
         self._last = ts
         return self._begin(ts, price, price, price, price, volume, 1)
+
+    def add_fold(self, tick: FoldedTick) -> int:
+        """Fold many ticks in that were made one; return LATE, MERGED or OPENED."""
+        if tick.ts_first >= self._start and self._count:
+            self._high = max(self._high, tick.high)
+            self._low = min(self._low, tick.low)
+            if tick.ts >= self._last:
+                self._close = tick.price
+                self._last = tick.ts
+            self._volume += tick.volume
+            self._count += tick.count
+            return MERGED
+        self._last = tick.ts
+        return self._begin(tick.ts_first, tick.open, tick.high, tick.low, tick.price, tick.volume, tick.count)
 
     def add_bar(self, bar: Bar) -> int:
         """Fold a smaller bar in, by its own open time; return LATE, MERGED or OPENED."""

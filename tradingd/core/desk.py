@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
-    from tradingd.core.engine import Engine, Feed, Line
+    from tradingd.core.engine import Engine
+    from tradingd.core.feed import Feed, Line
     from tradingd.core.graph.conditions import Value
     from tradingd.core.graph.document import Document
     from tradingd.model.instrument import Instrument
@@ -68,6 +69,13 @@ class Desk:
         self._entries = 0
         self.short_history |= self._series.short_history
         self.positions.begin_session()
+
+    def inherit(self, before: Desk) -> None:
+        """Take over the books and counters of the desk whose place this one takes; it is flat."""
+        self.positions.inherit(before.positions)
+        self.recent = before.recent
+        self._entries, self._session = before._entries, before._session
+        self._intents, self._alerts = before._intents, before._alerts
 
     # --- what the strategy asks ------------------------------------------------------------------------------
 

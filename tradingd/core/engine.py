@@ -13,25 +13,32 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tradingd.core.bars import FOREVER, LATE, OPENED, BarBuilder
-from tradingd.core.desk import Desk
-from tradingd.core.graph.document import Candle, IndicatorValue
-from tradingd.core.graph.strategy import StrategyRuntime
-from tradingd.core.indicators.series import Series
+from tradingd.core.bars import FOREVER, LATE, OPENED
+from tradingd.core.feed import Feed, Line
 from tradingd.core.markets.sessions import market
+from tradingd.core.roster import Roster
 from tradingd.model.errors import InvariantError
-from tradingd.model.events import BarOpened, Deadline, FeedGap, HistoryLoaded, OrderAccepted, OrderFilled
-from tradingd.model.market import SECOND, Bar, Tick, Timeframe
+from tradingd.model.events import (
+    BarOpened,
+    Deadline,
+    FeedGap,
+    HistoryLoaded,
+    OrderAccepted,
+    OrderFilled,
+    StrategiesReplaced,
+)
+from tradingd.model.market import SECOND, Bar, FoldedTick, Tick, Timeframe
 from tradingd.model.trading import ZERO, AlertKind, AlertType, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tradingd.core.graph.document import Operand
+    from tradingd.core.desk import Desk
     from tradingd.core.graph.plan import Plan
+    from tradingd.core.graph.strategy import StrategyRuntime
     from tradingd.core.graph.trace import TraceRecord
     from tradingd.core.markets.contracts import Contracts
     from tradingd.core.markets.sessions import Market
@@ -48,50 +55,6 @@ NOTHING: tuple[Command, ...] = ()
 _BAR, _OPEN, _START, _SQUARE_OFF, _WAKE = range(5)
 
 
-class Line:
-    """One timeframe of a feed: its builder, its values, and the strategies that read them, in id order."""
-
-    __slots__ = ("builder", "feed", "series", "session", "strategies", "timeframe")
-
-    def __init__(self, feed: Feed, timeframe: Timeframe, series: Series) -> None:
-        self.feed = feed
-        self.timeframe = timeframe
-        self.series = series
-        self.session: TradingSession | None = None
-        self.builder = BarBuilder(feed.instrument.id, timeframe)
-        self.strategies: list[StrategyRuntime] = []
-
-    def roll(self, session: TradingSession) -> None:
-        """Anchor the indicators at a session's open, once."""
-        if self.session is not session:
-            self.session = session
-            self.series.begin_session()
-
-
-@dataclass(slots=True, eq=False)
-class Feed:
-    """One instrument's market: last price, session, and the timeframes read. `ts` is 0 before the first price."""
-
-    instrument: Instrument
-    market: Market
-    session: TradingSession | None = None
-    price: float = 0.0
-    ts: int = 0
-    lines: list[Line] = field(default_factory=list)
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the last price is of the session that is open, or ended at its very beginning."""
-        return self.session is not None and self.ts >= self.session.ts_open
-
-    def roll(self, session: TradingSession) -> None:
-        """Begin a session: anchor bars and indicators."""
-        self.session = session
-        for line in self.lines:
-            line.builder.begin_session(session)
-            line.roll(session)
-
-
 @dataclass(slots=True)
 class Counts:
     """What was met and is not normal: ticks of closed bars, ticks outside sessions."""
@@ -105,7 +68,8 @@ class Engine:
 
     `instruments` are those there is market data for; `contracts` what options and futures are resolved
     against. Trading begins with the first bar that opens at or after `trade_from` (ns); what comes earlier warms
-    up. `curve` is marked at every closed bar; `on_trace` is called with every trace record.
+    up. `load` turns a document's text into a plan, for strategies that come later. `curve` is marked at every
+    closed bar; `on_trace` is called with every trace record.
 
     Raises:
         InvariantError: an event contradicts the engine's state.
@@ -119,6 +83,7 @@ class Engine:
         settings: CoreSettings,
         *,
         trade_from: int = 0,
+        load: Callable[[str], Plan] | None = None,
         curve: EquityCurve | None = None,
         on_trace: Callable[[TraceRecord], None] | None = None,
     ) -> None:
@@ -130,11 +95,11 @@ class Engine:
         self.out: list[Command] = []
         self.counts = Counts()
         self.feeds = {i.id: Feed(i, market(i.exchange)) for i in instruments}
-        self.strategies: list[StrategyRuntime] = []
-        self.desks: dict[str, Desk] = {}
-        self._by_id: dict[str, StrategyRuntime] = {}
+        self.roster = Roster(self, on_trace)
+        self.strategies, self.desks = self.roster.strategies, self.roster.desks
+        self._load = load
         self._trade_from = trade_from
-        self._curve, self._on_trace = curve, on_trace
+        self._curve = curve
         self._curve_until = 0
         self._grace = settings.bars.bar_grace_ms * SECOND // 1000
         self._owners: dict[str, Desk] = {}
@@ -144,55 +109,20 @@ class Engine:
         self._cash = float(settings.simulation.starting_cash)
         self._held: list[tuple[float, Feed]] = []
         for plan in sorted(plans, key=lambda p: p.document.id):
-            self._add(plan)
+            self.roster.add(self.roster.build(plan))
         self._steps: dict[type, Callable[[Any], None]] = {
-            Tick: self._on_tick, Bar: self._on_bar, BarOpened: self._on_open, Deadline: self._on_deadline,
-            HistoryLoaded: self._on_history, FeedGap: self._on_gap,
+            Tick: self._on_tick, FoldedTick: self._on_fold, Bar: self._on_bar, BarOpened: self._on_open,
+            Deadline: self._on_deadline, HistoryLoaded: self._on_history, FeedGap: self._on_gap,
+            StrategiesReplaced: self._on_replaced,
         }  # fmt: skip
-
-    def _add(self, plan: Plan) -> None:
-        document = plan.document
-        if document.id in self.desks:
-            msg = f"two strategies have the id {document.id!r}"
-            raise InvariantError(msg)
-        line = self._line(f"{document.exchange}:{document.symbol}", document.timeframe)
-        declared = dict(document.indicators)
-        lists: dict[Operand, list[float]] = {}
-        for operand, back in plan.look_back.items():
-            if isinstance(operand, Candle):
-                lists[operand] = line.series.column(operand.field, back)
-            elif isinstance(operand, IndicatorValue):
-                lists[operand] = line.series.indicator(declared[operand.key], operand.output, back)
-        slots = [(leg.vpi, leg.tag) for leg in document.legs]
-        desk = Desk(self, document, line, list(lists.values()), slots)
-        desk.indicators = {plan.columns[o]: v for o, v in lists.items() if isinstance(o, IndicatorValue)}
-        strategy = StrategyRuntime(
-            plan, desk, lists, float(line.feed.instrument.tick_size),
-            close_incomplete=self.settings.orders.incomplete_entry == "close", on_trace=self._on_trace,
-        )  # fmt: skip
-        self.desks[document.id] = desk
-        self.strategies.append(strategy)
-        self._by_id[document.id] = strategy
-        line.strategies.append(strategy)
-
-    def _line(self, instrument: str, timeframe: Timeframe) -> Line:
-        feed = self.feeds[instrument]
-        for line in feed.lines:
-            if line.timeframe == timeframe:
-                return line
-        anchor = self.settings.indicators.anchor
-        if anchor == "auto":
-            anchor = "run" if feed.market.continuous else "session"
-        feed.lines.append(Line(feed, timeframe, Series(instrument, timeframe, anchor)))
-        feed.lines.sort(key=lambda line: line.timeframe)
-        return self._line(instrument, timeframe)
 
     # --- the step --------------------------------------------------------------------------------------------
 
     def step(self, event: Event) -> tuple[Command, ...]:
         """Take one event in; return the commands it causes, the shared empty tuple where there are none."""
         ts = event.ts
-        self.now = max(self.now, ts)
+        if ts > self.now:  # noqa: PLR1730 - max() costs as much as the rest of the step
+            self.now = ts
         if not self._begun:
             self._begin(ts)
         on_event = self._steps.get(event.__class__)
@@ -236,6 +166,24 @@ class Engine:
                 late = True
         if late:
             self.counts.late += 1
+        if self.eager:
+            self._tell()
+
+    def _on_fold(self, tick: FoldedTick) -> None:
+        feed = self.feeds[tick.instrument]
+        ts = tick.ts
+        session = feed.session
+        if (session is None or not session.ts_open <= ts < session.ts_close) and not self._rolled(feed, ts):
+            return
+        if ts >= feed.ts:
+            feed.price, feed.ts = tick.price, ts
+        self._close_lines(feed, tick.ts_first)
+        outcomes = [line.builder.add_fold(tick) for line in feed.lines]
+        for line, outcome in zip(feed.lines, outcomes, strict=True):
+            if outcome == OPENED:
+                self._ask(line.builder.ts_end + self._grace, _BAR, tick.instrument)
+        if LATE in outcomes:
+            self.counts.late += tick.count
         if self.eager:
             self._tell()
 
@@ -320,15 +268,31 @@ class Engine:
 
     def _on_history(self, event: HistoryLoaded) -> None:
         feed = self.feeds[event.instrument]
-        line = self._line(event.instrument, event.timeframe)
-        for bar in event.bars:
-            session = feed.market.session_at(bar.ts_open)
-            if session is not None:
-                line.roll(session)
-            line.series.push(bar)
-            line.builder.ts_closed = bar.ts_close
-        if feed.session is not None:  # open before its history came
-            line.roll(feed.session)
+        for line in feed.lines:
+            if line.timeframe == event.timeframe:
+                line.warm_up(event.bars)
+                if feed.session is not None:  # open before its history came
+                    line.roll(feed.session)
+
+    def _on_replaced(self, event: StrategiesReplaced) -> None:
+        """Take the strategies that are wanted from here on; what is not flat yet goes on until it is."""
+        if self._load is None:
+            msg = "this engine was built without a way to load strategies"
+            raise InvariantError(msg)
+        for instrument in event.instruments:
+            self.feeds.setdefault(instrument.id, Feed(instrument, market(instrument.exchange)))
+        self.roster.want([self._load(source) for source in event.sources], event.history)
+        self._switch()
+
+    def _switch(self) -> None:
+        """Let those successors begin whose predecessors are flat by now, in the session that is open."""
+        for seat in self.roster.switch():
+            venue = seat.desk.feed.market
+            session = venue.session_at(self.now)
+            if session is not None and self.now >= self._trade_from:
+                self._start_one(seat.strategy, session, self.now)
+            seat.inherit()
+        self._recount()
 
     def _on_gap(self, event: FeedGap) -> None:
         for line in self.feeds[event.instrument].lines:
@@ -358,9 +322,9 @@ class Engine:
             elif kind == _START:
                 self._start(market(name), due)
             elif kind == _SQUARE_OFF:
-                self._by_id[name].on_square_off()
+                self.roster.by_id[name].on_square_off()
             else:
-                self._by_id[name].on_wake(node)
+                self.roster.by_id[name].on_wake(node)
 
     def _open_session(self, venue: Market, ts: int) -> None:
         """Anchor the venue's feeds, and let its strategies start: now, or when trading begins."""
@@ -377,18 +341,19 @@ class Engine:
     def _start(self, venue: Market, ts: int) -> None:
         """Begin the session of the venue's strategies, unless their square-off has passed already."""
         session = venue.session_from(ts)
-        until = self._square_off(venue, session)
         for strategy in self.strategies:
-            desk = self.desks[strategy.id]
-            if desk.feed.market is not venue:
-                continue
-            document = strategy.plan.document
-            if document.intraday and until is not None and until <= ts:
-                continue
-            if strategy.begin_session():
-                desk.begin_session()
-            if document.squared_off and until is not None:
-                self._ask(until, _SQUARE_OFF, strategy.id)
+            if self.desks[strategy.id].feed.market is venue:
+                self._start_one(strategy, session, ts)
+
+    def _start_one(self, strategy: StrategyRuntime, session: TradingSession, ts: int) -> None:
+        desk, document = self.desks[strategy.id], strategy.plan.document
+        until = self._square_off(desk.feed.market, session)
+        if document.intraday and until is not None and until <= ts:
+            return
+        if strategy.begin_session():
+            desk.begin_session()
+        if document.squared_off and until is not None:
+            self._ask(until, _SQUARE_OFF, strategy.id)
 
     def _square_off(self, venue: Market, session: TradingSession) -> int | None:
         """Return when intraday strategies are closed out: so long before the end, or at a time of day."""
@@ -424,12 +389,15 @@ class Engine:
             desk.positions.on_final(order)
             del self._owners[order.id]
         if not isinstance(report, OrderAccepted):
-            self._by_id[order.strategy].on_report(order, filled)
+            self.roster.by_id[order.strategy].on_report(order, filled)
+            if self.roster.pending:
+                self._switch()
 
     # --- equity ----------------------------------------------------------------------------------------------
 
     def _recount(self) -> None:
-        self._cash = float(self.settings.simulation.starting_cash) + sum(d.cash for d in self.desks.values())
+        self._cash = float(self.settings.simulation.starting_cash) + self.roster.retired_cash
+        self._cash += sum(d.cash for d in self.desks.values())
         self._held = [(weight, self.feeds[name]) for d in self.desks.values() for weight, name in d.exposure]
 
     def _mark(self, curve: EquityCurve, ts: int) -> None:

@@ -44,6 +44,14 @@ class Positions:
         for slot in self.slots.values():
             slot.count = 0
 
+    def inherit(self, before: Positions) -> None:
+        """Take over what a flat predecessor earned, and the numbers of its openings."""
+        self.cash, self.realized = before.cash, before.realized
+        self.history, self.closed = before.history, before.closed
+        for vpi, slot in self.slots.items():
+            if vpi in before.slots:
+                slot.count = before.slots[vpi].count
+
     def open(self) -> list[Position]:
         """Return the open positions, in the order of the slots."""
         return [s.position for s in self.slots.values() if s.position is not None]

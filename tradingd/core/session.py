@@ -29,16 +29,22 @@ if TYPE_CHECKING:
 class Session:
     """One run: feed it market events in order, then `finish`.
 
-    `on_command` gets every command and its canonical bytes, in order.
+    `on_event` is told of every event before the engine takes it, `on_command` of every command with its canonical
+    bytes, in order.
     """
 
     def __init__(
-        self, engine: Engine, simulator: Simulator, on_command: Callable[[Command, bytes], None] | None = None
+        self,
+        engine: Engine,
+        simulator: Simulator,
+        on_command: Callable[[Command, bytes], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.engine = engine
         self.simulator = simulator
         self.commands = 0
         self._on_command = on_command
+        self._take = engine.step if on_event is None else self._told(on_event)
         self._hash = hashlib.sha256()
         self._waiting: deque[Event] = deque()
 
@@ -61,9 +67,26 @@ class Session:
             self._perform((), simulator.match(event))
         if inside and engine.next_deadline <= ts:
             self._until(ts)
-        commands = engine.step(event)
+        commands = self._take(event)
         if commands:
             self._perform(commands)
+
+    def advance(self, ts: int) -> None:
+        """Market time has come to `ts` by a clock: let happen what is due."""
+        if self.engine.next_deadline <= ts:
+            self._until(ts)
+
+    def tell(self, event: Event) -> None:
+        """Take an event that is none of the market's: history, a lost feed, other strategies."""
+        self.advance(event.ts)
+        self._perform(self._take(event))
+
+    def _told(self, on_event: Callable[[Event], None]) -> Callable[[Event], tuple[Command, ...]]:
+        def take(event: Event) -> tuple[Command, ...]:
+            on_event(event)
+            return self.engine.step(event)
+
+        return take
 
     def bars(
         self, instrument: str, timeframe: Timeframe, rows: Iterable[tuple[int, int, float, float, float, float, float]]
@@ -75,7 +98,7 @@ class Session:
         """
         engine, simulator, step = self.engine, self.simulator, self.step
         feed = engine.feeds[instrument]
-        take, out = engine.step, self._perform
+        take, out = self._take, self._perform
         wider = [line.builder for line in feed.lines if line.timeframe != timeframe]
         for ts_open, ts_close, open_, high, low, close, volume in rows:
             session = feed.session
@@ -134,7 +157,7 @@ class Session:
             deadline = Deadline(engine.next_deadline)
             if simulator.busy:
                 self._perform((), simulator.match(deadline))
-            self._perform(engine.step(deadline))
+            self._perform(self._take(deadline))
 
     def _perform(self, commands: tuple[Command, ...], reports: Iterable[Event] = ()) -> None:
         """Perform commands, and take in what the exchange says about them, until it says no more."""
@@ -154,4 +177,4 @@ class Session:
                     waiting.extend(self.simulator.cancel(command.order, command.ts))
             if not waiting:
                 return
-            commands = self.engine.step(waiting.popleft())
+            commands = self._take(waiting.popleft())

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tradingd.model.events import BarOpened, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
-from tradingd.model.market import Bar, Tick
+from tradingd.model.market import Bar, FoldedTick, Tick
 from tradingd.model.trading import Fill, Order, OrderType, Side
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Simulator:
     def match(self, event: MarketEvent | Deadline) -> list[OrderReport]:
         """Return what the working orders make of an event; day orders whose day is over expire first."""
         reports = self._expire(event)
-        if isinstance(event, Tick):
+        if isinstance(event, Tick | FoldedTick):
             self._on_price(event.instrument, event.ts, event.price, event.bid, event.ask, event.volume, reports)
         elif isinstance(event, BarOpened):
             self._on_price(event.instrument, event.ts, event.price, 0.0, 0.0, 0.0, reports)

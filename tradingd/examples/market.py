@@ -7,12 +7,9 @@ machine; nothing about them should be taken for a real market's behaviour.
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MINUTE_NS = 60_000_000_000
 START_NS = 1_735_776_000_000_000_000  # 2025-01-02T00:00:00Z
@@ -21,8 +18,8 @@ _NOISE = 0.0006
 _SHOCK, _SHOCKS_PER_BAR = 0.006, 1 / 400
 
 
-def minute_bars(count: int, seed: int) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
-    """Return `count` one-minute bars as columns named as in a data file, prices on a grid of 0.01."""
+def minute_bars(count: int, seed: int) -> dict[str, Any]:
+    """Return `count` one-minute bars as arrays named as the columns of a data file, prices on a grid of 0.01."""
     rng = np.random.Generator(np.random.PCG64(seed))
     shocks = np.where(rng.random(count) < _SHOCKS_PER_BAR, -_SHOCK * rng.random(count), 0.0)
     moves = rng.standard_normal(count) * _NOISE + shocks

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tradingd.model.market import Bar, FoldedTick, Tick
 
 if TYPE_CHECKING:
+    from tradingd.model.instrument import Instrument
     from tradingd.model.market import Timeframe
     from tradingd.model.trading import Fill
 
@@ -53,6 +54,19 @@ class HistoryLoaded:
     timeframe: Timeframe
     bars: tuple[Bar, ...]
     ts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StrategiesReplaced:
+    """From here on these strategies are wanted: `sources` are their documents as given, in JSON.
+
+    `instruments` are those that the new ones read and that had no data before; `history` warms up what is new.
+    """
+
+    ts: int
+    sources: tuple[str, ...]
+    instruments: tuple[Instrument, ...] = ()
+    history: tuple[HistoryLoaded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +123,4 @@ class OrderExpired:
 
 OrderReport = OrderAccepted | OrderFilled | OrderCancelled | OrderRejected | OrderExpired
 MarketEvent = Tick | FoldedTick | BarOpened | Bar
-Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | OrderReport
+Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | StrategiesReplaced | OrderReport

@@ -208,8 +208,9 @@ class Position:
     @property
     def pnl(self) -> Decimal:
         """Realized P&L of what was closed so far, charges apart: exact when flat."""
-        closed = self.exit_value - self.entry_value * self.exited / self.entered if self.entered else ZERO
-        return closed * self.side.sign * self.instrument.multiplier
+        flat = self.exited == self.entered  # a quotient of products would round where the sums have not
+        cost = self.entry_value if flat else self.entry_value * self.exited / self.entered
+        return (self.exit_value - cost) * self.side.sign * self.instrument.multiplier
 
 
 @dataclass(slots=True, eq=False)

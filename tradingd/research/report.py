@@ -6,7 +6,6 @@ appear on a terminal only, tables have no frames, so that the text can be piped,
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN_AT_EACH_END = 5
 """Of many trades, so many of the first and so many of the last are shown."""
 
-_WIDTH_MIN = 110
+_WIDTH_OF_A_FILE = 240  # nothing is wrapped or cut where nobody looks at a window
 _FIGURES = (
     ("total_pnl", "trades", "max_drawdown"),
     ("expectancy", "winning_trades", "max_drawdown_pct"),
@@ -35,8 +34,13 @@ _SHARES = ("win_rate", "exposure")
 
 def show(result: Mapping[str, Any], file: TextIO) -> None:
     """Print a result, given as its printed object."""
-    width = None if file.isatty() else max(_WIDTH_MIN, shutil.get_terminal_size().columns)
-    console = Console(file=file, width=width, highlight=False, soft_wrap=True)
+    console = Console(file=file, width=None if file.isatty() else _WIDTH_OF_A_FILE, highlight=False)
+    with console.capture() as captured:
+        _print(result, console)
+    file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _print(result: Mapping[str, Any], console: Console) -> None:
     trades, still_open = result["trades"], result["positions_open"]
     read = " and ".join(f"{result[unit]:,} {unit}" for unit in ("bars", "ticks") if result[unit])
     console.print(Text(f"{result['strategy_id'] or 'several strategies'}: {result['status']}, {read}", "bold"), "")
@@ -49,8 +53,10 @@ def show(result: Mapping[str, Any], file: TextIO) -> None:
         console.print(_positions(still_open, still_open=True), "")
     for note in result["notes"]:
         console.print(Text(f"note: {note}"))
-    met = ", ".join(f"{name} {count:,}" for name, count in result["anomalies"].items() if count)
-    console.print(Text(f"anomalies: {met or 'none'}"))
+    anomalies = dict(result["anomalies"])
+    gap_s = anomalies.pop("max_gap_s")
+    met = ", ".join(f"{name} {count:,}" for name, count in anomalies.items() if count)
+    console.print(Text(f"anomalies: {met or 'none'}; largest step in time {gap_s:g} s"))
     console.print(Text(f"decisions_sha256: {result['decisions_sha256']}"))
     console.print(Text(f"seconds: {result['seconds']['load']:.2f} to load, {result['seconds']['run']:.2f} to run"))
 

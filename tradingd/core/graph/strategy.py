@@ -275,7 +275,7 @@ class StrategyRuntime:
     def begin_session(self) -> bool:
         """A session opens: start afresh if flat with nothing working, else go on as before; return which."""
         self.squared_off = False
-        if any(not slot.flat or slot.closing for slot in self.desk.slots.values()):
+        if not self.idle:
             return False
         self.armed.clear()
         self.runs.clear()
@@ -288,6 +288,19 @@ class StrategyRuntime:
         self.eager = True
         self.desk.attend()
         return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether the strategy is flat with nothing working."""
+        return all(slot.flat and not slot.closing for slot in self.desk.slots.values())
+
+    def inherit(self, before: StrategyRuntime) -> None:
+        """Take over the session counters of the strategy whose place this one takes, by node id."""
+        self.budget = dict(before.budget)
+        for name, node in self.nodes.items():
+            twin = before.nodes.get(name)
+            if isinstance(node, EntryNode) and isinstance(twin, EntryNode):
+                node.inherit(twin)
 
     def on_bar(self) -> None:
         """The bars this strategy reads have settled: a bar evaluation."""

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 
 from tradingd.core.graph.conditions import look_back
 from tradingd.core.graph.contradictions import judge
-from tradingd.core.graph.document import Candle, Document, Entry, Exit, ExitQuantity, IndicatorValue, Kind, Signal
+from tradingd.core.graph.document import (
+    Candle,
+    Constant,
+    Document,
+    Entry,
+    Exit,
+    ExitQuantity,
+    IndicatorValue,
+    Kind,
+    Signal,
+)
 from tradingd.core.graph.draft import Draft, Unread
 from tradingd.model.errors import Finding, Severity
 from tradingd.model.instrument import InstrumentKind
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from decimal import Decimal
 
-    from tradingd.core.graph.document import Leg, Operand
+    from tradingd.core.graph.document import Leg
     from tradingd.core.graph.draft import Pointers
     from tradingd.model.indicator import IndicatorSpec
 
@@ -66,7 +76,8 @@ def facts(draft: Draft, document: Document, catalog: Mapping[str, IndicatorSpec]
                 decl = declared[operand.key]
                 first = catalog[decl.name].warm_up(decl)
             bars = max(bars, first + back + 1)
-        names = ", ".join(dict.fromkeys(map(_name, reach))) or "nothing"
+        read = [o.field if isinstance(o, Candle) else o.key for o in reach if not isinstance(o, Constant)]
+        names = ", ".join(dict.fromkeys(read)) or "nothing"
         message = f"{node.id} reads {names} of closed {document.timeframe} bars; no forming bar, no live price"
         yield Finding(INFO, "reads", draft.at("nodes", i), message, node.id)
     message = f"the strategy needs {bars} closed {document.timeframe} bars before every condition is known"
@@ -343,16 +354,6 @@ def _fraction(lots: Decimal) -> bool:
 
 
 # --- facts ---------------------------------------------------------------------------------------------------
-
-
-def _name(operand: Operand) -> str:
-    match operand:
-        case Candle(field):
-            return field
-        case IndicatorValue(key):
-            return key
-        case _:
-            return ""
 
 
 def _orders(draft: Draft, leg: Leg) -> int:

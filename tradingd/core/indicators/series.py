@@ -179,6 +179,14 @@ class Series:
         self._deepen(str(decl), back)
         return line.outputs[output]
 
+    def serves(self, wanted: str | IndicatorDecl, output: str, back: int) -> bool:
+        """Whether a price source or an indicator's output can be read here without being declared anew."""
+        if back >= self._reach:
+            return False
+        if isinstance(wanted, str):
+            return wanted in self._columns
+        return any(decl == wanted and output in line.outputs for (decl, _), line in self._lines.items())
+
     @property
     def warm(self) -> bool:
         """Whether every declared indicator has had a value, and there is a bar at all."""

@@ -1,7 +1,7 @@
 """`tradingd check`: everything that is wrong with strategies and configuration, before anything runs."""
 
 # Annotations are evaluated here: typer reads them.
-# ruff: noqa: PLC0415 - help must not wait for what only the work needs
+# ruff: noqa: FBT002, PLC0415 - switches are options; help must not wait for what only the work needs
 import json
 import os
 from pathlib import Path

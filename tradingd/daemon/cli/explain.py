@@ -1,7 +1,7 @@
 """`tradingd explain`: a strategy in plain words, as a diagram, or as the functions it was compiled to."""
 
 # Annotations are evaluated here: typer reads them.
-# ruff: noqa: PLC0415 - help must not wait for what only the work needs
+# ruff: noqa: FBT002, PLC0415 - switches are options; help must not wait for what only the work needs
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,7 @@
 """`tradingd indicators`: the catalogue, with parameters, outputs and the conventions behind the values."""
 
 # Annotations are evaluated here: typer reads them.
-# ruff: noqa: PLC0415 - help must not wait for what only the work needs
+# ruff: noqa: FBT002, PLC0415 - switches are options; help must not wait for what only the work needs
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 

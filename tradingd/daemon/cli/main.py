@@ -6,6 +6,7 @@ work, 1 where something went wrong, 2 for wrong usage - and never as a traceback
 """
 
 # Annotations are evaluated here: typer reads them.
+# ruff: noqa: FBT002 - a switch is an option
 import sys
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h: a service manager must not restart 
 class _Verbs(TyperGroup):
     """The verbs, with their errors told."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except TradingdError as error:
@@ -52,7 +53,7 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - a callback of typer's
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001 - its callback acts
+    version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:

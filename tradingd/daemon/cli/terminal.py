@@ -3,6 +3,7 @@
 stdout carries the answer alone, so that it can be piped; colours and the progress bar appear on a terminal only.
 """
 
+# ruff: noqa: PLC0415 - only a terminal needs rich
 from __future__ import annotations
 
 import sys

@@ -7,7 +7,7 @@ other: spellings of a limit, look-backs, who inherits what.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
@@ -41,6 +41,7 @@ NODES_MAX, EDGES_MAX, CONDITIONS_MAX, DEPTH_MAX = 500, 2000, 2000, 32
 
 Declare = Callable[[str, Mapping[str, object], str | None], IndicatorDecl]
 KindOf = Callable[[str, str], InstrumentKind]
+Single = IndicatorExpression | MarketDataExpression | ConstantExpression
 P = TypeVar("P", bound=Part)
 
 
@@ -93,12 +94,13 @@ class _Reader:
         nodes: tuple[canonical.Node | Unread, ...],
         edges: tuple[tuple[str, str], ...],
     ) -> canonical.Document:
+        traded = head.data.trading_instrument
         return canonical.Document(
             id=envelope.id if envelope else "",
             name=(envelope and envelope.name) or "",
             symbol=head.data.symbol or "",
             exchange=head.data.exchange,
-            instrument_kind=self._facts.kind or InstrumentKind.EQUITY,
+            instrument_kind=traded.type if traded else self._kind_of(head.data.exchange, head.data.symbol or ""),
             timeframe=head.data.timeframe,
             indicators=tuple(sorted(self._indicators.items())),
             product=head.data.strategy_type,
@@ -147,7 +149,7 @@ class _Reader:
         if node is not None:
             facts.start_read, facts.symbol, facts.product = True, node.data.symbol, node.data.strategy_type
             traded = node.data.trading_instrument
-            facts.kind = traded.type if traded else self._kind_of(node.data.exchange, node.data.symbol or "")
+            facts.contracts = traded.type if traded and traded.type in CONTRACTS else ""
             for path, key in (("symbol", "symbol"), ("kind", "tradingInstrument"), ("timeframe", "timeframe")):
                 self._pointers[path,] = pointer("nodes", i, "data", key if key in data else "symbol")
         return node
@@ -265,35 +267,23 @@ class _Reader:
             self._error("too-many", "/nodes", f"there are more than {CONDITIONS_MAX} conditions")
         self._pointers[path] = where
         self._pointers[*path, "left"] = f"{where}/lhs"
+        left, _ = next(_items(part.lhs, f"{where}/lhs"))
         right: list[canonical.Operand] = []
-        sides = [(part.rhs, f"{where}/rhs")] + ([(part.rhs_upper, f"{where}/rhsUpper")] if part.rhs_upper else [])
-        for side, place in sides:
-            items = (
-                [(item, f"{place}/items/{i}") for i, item in enumerate(side.items)]
-                if isinstance(side, ListExpression)
-                else [(side, place)]
-            )
-            for item, item_place in items:
-                self._pointers[*path, "right", len(right)] = item_place
-                right.append(self._operand(item))
+        for item, place in (*_items(part.rhs, f"{where}/rhs"), *_items(part.rhs_upper, f"{where}/rhsUpper")):
+            self._pointers[*path, "right", len(right)] = place
+            right.append(self._operand(item))
         name = part.id or ".".join(str(int(step) + 1) for step in path[3:])
-        return canonical.Condition(name, self._operand(part.lhs), part.operator, tuple(right))
+        return canonical.Condition(name, self._operand(left), part.operator, tuple(right))
 
-    def _operand(self, part: Any) -> canonical.Operand:
-        match part:
-            case IndicatorExpression():
-                outputs = (self._facts.outputs or {}).get(part.name) or ("",)
-                return canonical.IndicatorValue(
-                    part.name, part.output or part.parameter or outputs[0], abs(part.offset or 0)
-                )
-            case MarketDataExpression():
-                return canonical.Candle(part.field, abs(part.offset or 0))
-            case ConstantExpression():
-                plain = isinstance(part.value, bool | str)
-                return canonical.Constant(part.value if plain else float(part.value) + 0.0)  # no -0.0
-            case _:
-                msg = f"{type(part).__name__} is not an operand"
-                raise TypeError(msg)
+    def _operand(self, part: Single) -> canonical.Operand:
+        if isinstance(part, IndicatorExpression):
+            known = (self._facts.outputs or {}).get(part.name) or ("",)
+            output = part.output or part.parameter or known[0]
+            return canonical.IndicatorValue(part.name, output, abs(part.offset or 0))
+        if isinstance(part, MarketDataExpression):
+            return canonical.Candle(part.field, abs(part.offset or 0))
+        plain = isinstance(part.value, bool | str)
+        return canonical.Constant(part.value if plain else float(part.value) + 0.0)  # -0.0 becomes 0.0
 
     def _entry(self, node: schema.EntryNode, path: tuple[str | int, ...], base: str) -> canonical.Entry:
         legs = []
@@ -380,6 +370,14 @@ class _Reader:
 
 def _start(node: schema.StartNode) -> canonical.Start:
     return canonical.Start(node.id, node.data.label or "")
+
+
+def _items(side: Single | ListExpression | None, where: str) -> Iterator[tuple[Single, str]]:
+    """Yield what a side compares with and where each stands: a list's items, or the side itself."""
+    if isinstance(side, ListExpression):
+        yield from ((item, f"{where}/items/{i}") for i, item in enumerate(side.items))
+    elif side is not None:
+        yield side, where
 
 
 def _amount(order: OrderConfig) -> Decimal | None:

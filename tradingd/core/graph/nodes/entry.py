@@ -50,6 +50,11 @@ class EntryNode(Node):
         self._orders: list[Order] = []
         self._short = False
 
+    def inherit(self, before: EntryNode) -> None:
+        """Take over what counts entries in a session."""
+        self.spent, self.grant = before.spent, before.grant
+        self.entered |= {vpi: n for vpi, n in before.entered.items() if vpi in self.entered}
+
     def on_disarmed(self, strategy: StrategyRuntime) -> None:  # noqa: ARG002 - the signature all nodes share
         """Stop caring for the orders of the last run: what they still fill is not followed up."""
         self.run = None

@@ -103,6 +103,15 @@ CASES = [
         Text('"Begin"', '"\\ud83d"'),
         Text('"Begin"', '"\\ud83d\\ude00"'),
     ),
+    Case(
+        "half a character in a key",
+        "bad-text",
+        "/nodes/0",
+        Text('"type": "startNode"', r'"_\ud83d": 1, "type": "startNode"'),
+    ),
+    Case(
+        "key of the envelope twice", "duplicate-key", "/id", Text('"id": "rsi-share"', '"id": "a", "id": "rsi-share"')
+    ),
     # --- the envelope
     Case("no id", "missing-key", "/id", {"/id": REMOVE}, {"/name": REMOVE}),
     at("blank id", "empty", "/id", " ", "a b"),
