@@ -25,6 +25,7 @@ from tradingd.model.events import (
     BarOpened,
     Deadline,
     FeedGap,
+    FlattenRequested,
     HistoryLoaded,
     OrderAccepted,
     OrderFilled,
@@ -105,6 +106,8 @@ class Engine:
         self._owners: dict[str, Desk] = {}
         self._deadlines: list[tuple[int, int, str, str]] = []
         self._begun = False
+        self._watched: set[str] = set()
+        self._open: dict[str, TradingSession] = {}
         self.eager = False
         self._cash = float(settings.simulation.starting_cash)
         self._held: list[tuple[float, Feed]] = []
@@ -113,7 +116,7 @@ class Engine:
         self._steps: dict[type, Callable[[Any], None]] = {
             Tick: self._on_tick, FoldedTick: self._on_fold, Bar: self._on_bar, BarOpened: self._on_open,
             Deadline: self._on_deadline, HistoryLoaded: self._on_history, FeedGap: self._on_gap,
-            StrategiesReplaced: self._on_replaced,
+            StrategiesReplaced: self._on_replaced, FlattenRequested: self._on_flatten,
         }  # fmt: skip
 
     # --- the step --------------------------------------------------------------------------------------------
@@ -139,9 +142,15 @@ class Engine:
     def _begin(self, ts: int) -> None:
         """Ask for the sessions to be opened, on the first event; what is due already happens now."""
         self._begun = True
-        for venue in {feed.market.name: feed.market for feed in self.feeds.values()}.values():
-            self._ask(venue.session_from(ts).ts_open, _OPEN, venue.name)
+        for feed in self.feeds.values():
+            self._watch(feed.market, ts)
         self._due(ts)
+
+    def _watch(self, venue: Market, ts: int) -> None:
+        """Ask for the sessions of a venue, from the one on that is open at `ts` or opens next."""
+        if venue.name not in self._watched:
+            self._watched.add(venue.name)
+            self._ask(venue.session_from(ts).ts_open, _OPEN, venue.name)
 
     # --- market events ---------------------------------------------------------------------------------------
 
@@ -280,16 +289,19 @@ class Engine:
             msg = "this engine was built without a way to load strategies"
             raise InvariantError(msg)
         for instrument in event.instruments:
-            self.feeds.setdefault(instrument.id, Feed(instrument, market(instrument.exchange)))
+            feed = self.feeds.setdefault(instrument.id, Feed(instrument, market(instrument.exchange)))
+            self._watch(feed.market, self.now)
         self.roster.want([self._load(source) for source in event.sources], event.history)
         self._switch()
+
+    def _on_flatten(self, event: FlattenRequested) -> None:
+        self.roster.by_id[event.strategy].on_flatten()
 
     def _switch(self) -> None:
         """Let those successors begin whose predecessors are flat by now, in the session that is open."""
         for seat in self.roster.switch():
-            venue = seat.desk.feed.market
-            session = venue.session_at(self.now)
-            if session is not None and self.now >= self._trade_from:
+            session = self._open.get(seat.desk.feed.market.name)
+            if session is not None and self.now < session.ts_close:
                 self._start_one(seat.strategy, session, self.now)
             seat.inherit()
         self._recount()
@@ -340,7 +352,7 @@ class Engine:
 
     def _start(self, venue: Market, ts: int) -> None:
         """Begin the session of the venue's strategies, unless their square-off has passed already."""
-        session = venue.session_from(ts)
+        session = self._open[venue.name] = venue.session_from(ts)
         for strategy in self.strategies:
             if self.desks[strategy.id].feed.market is venue:
                 self._start_one(strategy, session, ts)
@@ -404,7 +416,8 @@ class Engine:
         if ts > self._curve_until:
             if self._curve_until:
                 curve.end_session()
-            self._curve_until = self.desks[self.strategies[0].id].feed.market.session_from(ts - 1).ts_close
+            venue = next(iter(self.feeds.values())).market
+            self._curve_until = venue.session_from(ts - 1).ts_close
         equity = self._cash
         for weight, feed in self._held:
             equity += weight * feed.price

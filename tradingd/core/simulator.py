@@ -167,10 +167,8 @@ class Simulator:
             order = w.order
             if not (w.ts_seen <= ts and order.ts_valid <= ts):
                 continue
-            price = order.instrument.price
-            up_first = bar.high - bar.open < bar.open - bar.low
-            turns = (bar.high, bar.low) if up_first else (bar.low, bar.high)
-            path = [price(p) for p in (bar.open, *turns, bar.close)]
+            begin, high, low, end = map(order.instrument.price, (bar.open, bar.high, bar.low, bar.close))
+            path = [begin, high, low, end] if high - begin < begin - low else [begin, low, high, end]
             if order.type is OrderType.MARKET:
                 room = self._fill(w, ts, self._worse_both(order, path[-1]), room, reports)
                 continue
@@ -193,10 +191,10 @@ class Simulator:
             if order.limit_price is None:
                 return self._worse_both(order, begin)
             limit = order.limit_price
-            if begin * sign <= limit * sign:
-                return begin if arriving or order.type is OrderType.STOP_LIMIT else limit
-            if after * sign <= limit * sign:
-                return limit
+            for price, at_once in ((begin, arriving or order.type is OrderType.STOP_LIMIT), (after, False)):
+                touch = self._worse(order, price, spread=True)
+                if touch * sign <= limit * sign:
+                    return touch if at_once else limit
         return None
 
     def _worse_both(self, order: Order, price: Decimal) -> Decimal:

@@ -70,6 +70,14 @@ class StrategiesReplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class FlattenRequested:
+    """A person wants a strategy closed out, and ended for the session."""
+
+    strategy: str
+    ts: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderAccepted:
     """The venue has the order."""
 
@@ -123,4 +131,4 @@ class OrderExpired:
 
 OrderReport = OrderAccepted | OrderFilled | OrderCancelled | OrderRejected | OrderExpired
 MarketEvent = Tick | FoldedTick | BarOpened | Bar
-Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | StrategiesReplaced | OrderReport
+Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | StrategiesReplaced | FlattenRequested | OrderReport

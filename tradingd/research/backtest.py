@@ -7,6 +7,7 @@ nothing. Equal requests have equal results, whatever order their files are named
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ from tradingd.core.markets.sessions import market
 from tradingd.core.performance import EquityCurve, metrics
 from tradingd.core.session import Session
 from tradingd.core.simulator import Simulator
-from tradingd.model.trading import PositionStatus
+from tradingd.model.commands import PublishAlert
+from tradingd.model.trading import AlertKind, AlertType, PositionStatus
 from tradingd.research.events import TickRows, play
 from tradingd.research.inputs import Inputs, read
 from tradingd.research.outputs import opened
@@ -27,6 +29,7 @@ from tradingd.research.result import Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tradingd.model.commands import Command
     from tradingd.model.trading import Position
     from tradingd.research.outputs import Folder
 
@@ -66,7 +69,8 @@ def _run(request: Request, inputs: Inputs, folder: Folder | None, load_s: float)
         curve=curve,
         on_trace=folder.on_trace if folder else None,
     )
-    session = Session(engine, Simulator(request.settings.simulation), folder.on_command if folder else None)
+    troubles = _Troubles(folder)
+    session = Session(engine, Simulator(request.settings.simulation), troubles.on_command)
     tell = _paced(request.progress)
     for share in play(session, inputs.sources):
         tell(share)
@@ -88,11 +92,37 @@ def _run(request: Request, inputs: Inputs, folder: Folder | None, load_s: float)
         bars=from_files + from_ticks,
         ticks=sum(ticked.values()),
         anomalies=replace(inputs.anomalies, late=engine.counts.late, outside_session=engine.counts.outside_session),
-        notes=(*inputs.notes, *_remarks(request, session)),
+        notes=(*inputs.notes, *_remarks(request, session), *troubles.notes()),
         decisions_sha256=session.decisions_sha256,
         load_s=load_s,
         run_s=perf_counter() - began,
     )
+
+
+class _Troubles:
+    """Hears every command, passes it on, and keeps the first refusal or failure of each node and how many there were."""
+
+    def __init__(self, folder: Folder | None) -> None:
+        self._folder = folder
+        self._first: dict[tuple[str | None, str | None, AlertKind], str] = {}
+        self._count: Counter[tuple[str | None, str | None, AlertKind]] = Counter()
+
+    def on_command(self, command: Command, content: bytes) -> None:
+        if self._folder is not None:
+            self._folder.on_command(command, content)
+        if isinstance(command, PublishAlert):
+            alert = command.alert
+            if alert.kind is AlertKind.RISK or alert.type is AlertType.CRITICAL:
+                key = alert.strategy, alert.node, alert.kind
+                self._first.setdefault(key, alert.message)
+                self._count[key] += 1
+
+    def notes(self) -> list[str]:
+        notes = []
+        for key, message in self._first.items():
+            more = self._count[key] - 1
+            notes.append(f"{key[0]}, node {key[1]}: {message}" + (f" (and {more} more of this kind)" if more else ""))
+        return notes
 
 
 def _by_exit(position: Position) -> tuple[bool, int, str]:

@@ -136,7 +136,9 @@ def test_an_unknown_key_is_refused_with_the_nearest(key: str, hint: str) -> None
 
 
 def test_every_fault_of_every_layer_is_told_at_once_with_its_origin(tmp_path: Path) -> None:
-    path = write(tmp_path, "title = 1\n[bars]\nbar_grace_ms = -1\n[bars.more]\nx = 1\n[session]\nintraday_exit = 15:10:00\n")
+    path = write(
+        tmp_path, "title = 1\n[bars]\nbar_grace_ms = -1\n[bars.more]\nx = 1\n[session]\nintraday_exit = 15:10:00\n"
+    )
     environment = {"TRADINGD__RISK__MAX": "3", "TRADINGD__INDICATORS__ANCHOR": "never"}
     with pytest.raises(ConfigError) as refused:
         config.load(path, environment, ["simulation.intrabar=guess", "foo=1"])

@@ -37,10 +37,9 @@ if TYPE_CHECKING:
     from tradingd.model.market import Bar
     from tradingd.model.trading import Alert, Intent, Slot
 
-SQUARE_OFF = "square_off"
-"""Id of the exit that ends an intraday session; an incomplete entry's own close is `<entry>:incomplete`.
-
-A drawn node of such an id keeps it; the strategy's own exit then gets underscores.
+SQUARE_OFF, FLATTEN = "square_off", "flatten"
+"""Ids of the exits that end an intraday session and that a person asks for; an incomplete entry's own close is
+`<entry>:incomplete`. Where a drawing took the name, they carry underscores behind it.
 """
 
 TRACE_MAX = 2_000
@@ -143,6 +142,8 @@ class StrategyRuntime:
     _entry_of: dict[str, EntryNode] = field(init=False)
     _exits: list[ExitNode] = field(init=False)
     _square_off: ExitNode = field(init=False)
+    _flatten: ExitNode = field(init=False)
+    _closing: ExitNode | None = field(init=False, default=None)
     _incomplete: dict[str, ExitNode] = field(init=False)
     _opened: dict[str, int] = field(init=False, default_factory=dict)
 
@@ -169,6 +170,7 @@ class StrategyRuntime:
                     self.nodes[spec.id] = AlertNode(spec, self.plan)
         entries = [n for n in self.nodes.values() if isinstance(n, EntryNode)]
         self._square_off = self._own_exit(SQUARE_OFF, document.squared_off)
+        self._flatten = self._own_exit(FLATTEN, tuple(leg.vpi for leg in legs))
         self._incomplete = {entry.id: self._own_exit(f"{entry.id}:incomplete", entry.vpis) for entry in entries}
         self._entry_of = {vpi: entry for entry in entries for vpi in entry.vpis}
         self._exits = [n for n in self.nodes.values() if isinstance(n, ExitNode)]
@@ -275,6 +277,7 @@ class StrategyRuntime:
     def begin_session(self) -> bool:
         """A session opens: start afresh if flat with nothing working, else go on as before; return which."""
         self.squared_off = False
+        self._closing = None
         if not self.idle:
             return False
         self.armed.clear()
@@ -332,8 +335,8 @@ class StrategyRuntime:
         for exit_ in self._exits:
             exit_.advance(self)
         self.settle()
-        if self.squared_off and any(self.slot(vpi).free > 0 for vpi in self.plan.document.squared_off):
-            self.arm(self._square_off, None, 0)
+        if self._closing is not None and any(self.slot(vpi).free > 0 for vpi in self._closing.vpis):
+            self.arm(self._closing, None, 0)
         self._pass()
 
     def on_wake(self, node: str) -> None:
@@ -351,17 +354,24 @@ class StrategyRuntime:
 
         An intraday strategy ends with it for the session; of a mixed one, only the intraday legs are closed.
         """
+        self.squared_off = True
+        self._close_out(self._square_off, ends=self.plan.document.intraday)
+
+    def on_flatten(self) -> None:
+        """A person closes the strategy out: it ends for the session."""
+        self._close_out(self._flatten, ends=True)
+
+    def _close_out(self, closing: ExitNode, *, ends: bool) -> None:
         self.instant += 1
         self.bar = self.reporting = False
-        self.squared_off = True
-        vpis = self.plan.document.squared_off
-        for order in self.desk.working(vpis, Purpose.ENTRY):
+        self._closing = closing
+        for order in self.desk.working(closing.vpis, Purpose.ENTRY):
             if not order.cancelling:
                 self.desk.cancel(order)
-        if self.plan.document.intraday:
+        if ends:
             self._end()
-        if any(not self.slot(vpi).flat for vpi in vpis):
-            self.arm(self._square_off, None, 0)
+        if any(not self.slot(vpi).flat for vpi in closing.vpis):
+            self.arm(closing, None, 0)
         self._pass()
 
     def _end(self) -> None:

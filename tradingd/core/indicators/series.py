@@ -188,6 +188,11 @@ class Series:
         return any(decl == wanted and output in line.outputs for (decl, _), line in self._lines.items())
 
     @property
+    def anchor_bars(self) -> int:
+        """How many closed bars make every value here independent of where they begin: the history to ask for."""
+        return max((line.anchor_bars for line in self._moves), default=self._reach)
+
+    @property
     def warm(self) -> bool:
         """Whether every declared indicator has had a value, and there is a bar at all."""
         if self._cold:

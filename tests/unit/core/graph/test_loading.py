@@ -346,6 +346,16 @@ def test_what_a_symbol_is_follows_the_market_where_the_drawing_is_silent() -> No
     assert read({**bare, f"{START}/exchange": "BINANCE"}).instrument_kind is InstrumentKind.SPOT
 
 
+def test_a_contract_can_be_named_by_its_own_symbol() -> None:
+    def listed(_exchange: str, _symbol: str) -> InstrumentKind:
+        return InstrumentKind.FUTURE
+
+    edits = {f"{START}/symbol": "NIFTY24OCTFUT", f"{START}/exchange": "NFO", f"{START}/tradingInstrument": REMOVE}
+    document = parse(edited(make_document(), edits), CATALOG, declare, listed)
+    assert document.instrument_kind is InstrumentKind.FUTURE
+    assert entry_of(document).legs[0].choice is None
+
+
 def test_the_editors_own_node_is_left_out() -> None:
     overview = {
         "id": "strategy-overview-virtual",

@@ -8,7 +8,7 @@ error. A check stands at the field it concerns, so that one wrong field never hi
 # Annotations are evaluated here: pydantic reads them.
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
 from pydantic import (
     AfterValidator,
@@ -46,15 +46,16 @@ def refuse(code: str, message: str, options: tuple[str, ...] = (), spellings: tu
 
 @dataclass(slots=True)
 class Facts:
-    """What a part must know beyond itself. What is none is not known, and checks that need it are left out.
+    """What a part must know beyond itself: of the start node, where that could be read; other checks are left out.
 
-    `contracts` is the kind of contract that entries choose, empty where they trade the symbol itself. `outputs` has the outputs of each declared indicator, none for one that could not be read. `parts` notes which
+    `kind` is what the drawing says is traded, none where it says nothing and the symbol itself is.
+    `outputs` has the outputs of each declared indicator, none for one that could not be read. `parts` notes which
     model judged which object, so that an unknown key can be compared with the ones that model knows.
     """
 
     start_read: bool = False
     symbol: str | None = None
-    contracts: InstrumentKind | Literal[""] | None = None
+    kind: InstrumentKind | None = None
     product: Product | None = None
     outputs: dict[str, tuple[str, ...] | None] | None = None
     parts: dict[int, "type[Part]"] = field(default_factory=dict)

@@ -149,7 +149,7 @@ class _Reader:
         if node is not None:
             facts.start_read, facts.symbol, facts.product = True, node.data.symbol, node.data.strategy_type
             traded = node.data.trading_instrument
-            facts.contracts = traded.type if traded and traded.type in CONTRACTS else ""
+            facts.kind = traded.type if traded else None
             for path, key in (("symbol", "symbol"), ("kind", "tradingInstrument"), ("timeframe", "timeframe")):
                 self._pointers[path,] = pointer("nodes", i, "data", key if key in data else "symbol")
         return node

@@ -54,10 +54,12 @@ class OptionDetails(Part):
     @field_validator("option_type")
     @classmethod
     def _tradable(cls, right: str | None, info: ValidationInfo) -> str | None:
-        kind = Facts.of(info).kind
-        if kind is InstrumentKind.FUTURE and right not in (None, "FUT"):
+        facts = Facts.of(info)
+        if not facts.start_read:
+            return right
+        if facts.kind is InstrumentKind.FUTURE and right not in (None, "FUT"):
             refuse("unknown-value", f"this strategy trades futures, not {right}", ("FUT",))
-        if right is None and kind is not InstrumentKind.FUTURE:
+        if right is None and facts.kind is not InstrumentKind.FUTURE:
             refuse("missing-key", "an option needs optionType, CE or PE")
         return right or "FUT"
 
@@ -122,10 +124,10 @@ class PositionPart(Part):
     @field_validator("option_details")
     @classmethod
     def _contract(cls, details: Any, info: ValidationInfo) -> Any:
-        kind = Facts.of(info).kind
-        if kind in _DERIVATIVES and details is None:
-            refuse("missing-key", f"a strategy that trades {kind.value}s needs optionDetails: which contract")
-        if kind is not None and kind not in _DERIVATIVES and details is not None:
+        facts = Facts.of(info)
+        if facts.kind in _DERIVATIVES and details is None:
+            refuse("missing-key", f"a strategy that trades {facts.kind}s needs optionDetails: which contract")
+        if facts.start_read and facts.kind not in _DERIVATIVES and details is not None:
             message = "optionDetails names a contract, but tradingInstrument.type is neither options nor futures"
             refuse("unexpected-key", message)
         return details

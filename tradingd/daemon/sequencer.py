@@ -1,0 +1,187 @@
+"""The one consumer: everything that goes into the engine goes through here, in one order, and is journalled first.
+
+Many tasks put events on one bounded queue. This one takes them off, gives each its sequence number, inserts the
+deadlines that are due, lets the session step, and makes what was decided durable before anything leaves the
+process. Time belongs to it: a deadline falls due before the first event at or after it, or when the venue's
+clock has passed it by the grace. Nothing else may touch the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from tradingd.core.bars import FOREVER
+from tradingd.model.commands import PublishAlert
+from tradingd.model.events import BarOpened
+from tradingd.model.market import SECOND, Bar, FoldedTick, Tick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tradingd.core.session import Session
+    from tradingd.model.commands import Command
+    from tradingd.model.events import Event
+    from tradingd.model.trading import Alert
+
+AHEAD_NS_MAX = 2 * SECOND
+BATCH_MAX = 256
+MILLISECOND = 1_000_000
+
+
+class Clock(Protocol):
+    """Market time between events, and how fast it runs against ours."""
+
+    speed: float
+
+    def now(self) -> int:
+        """Return the time in ns UTC."""
+
+
+class Queue(Protocol):
+    """The bounded queue the feeds fill."""
+
+    async def get_batch(self, limit: int) -> list[Event]:
+        """Wait for at least one event; return at most `limit`."""
+
+
+class Journal(Protocol):
+    """Where events and commands become durable."""
+
+    def event(self, seq: int, event: Event) -> None:
+        """Take an event, before the step that reads it."""
+
+    def command(self, seq: int, content: bytes) -> None:
+        """Take a command's bytes."""
+
+    def alert(self, seq: int, ts: int, body: bytes) -> int:
+        """Take an alert for the outbox."""
+
+    async def commit(self) -> None:
+        """Make all that was taken durable."""
+
+
+class Sequencer:
+    """Feeds one session from one queue.
+
+    `progress` grows with every turn and feeds the watchdog. `between` jobs run between two events, never inside
+    a step: `at_boundary` asks for one when market time crosses a whole multiple of `boundary_ns`.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it ties together
+        self,
+        queue: Queue,
+        journal: Journal,
+        clock: Clock | None,
+        clock_grace_ms: int,
+        boundary_ns: int,
+        envelope: Callable[[Alert], bytes],
+        on_durable: Callable[[], None],
+    ) -> None:
+        self.seq = 0
+        self.progress = 0
+        self.ahead = 0
+        self.session: Session | None = None
+        self._queue, self._journal, self._clock = queue, journal, clock
+        self._grace = clock_grace_ms * MILLISECOND
+        self._boundary = boundary_ns
+        self._envelope, self._on_durable = envelope, on_durable
+        self._staged = False
+        self._crossed = 0
+        self._jobs: list[Callable[[Session], None]] = []
+
+    # --- told by the session ---------------------------------------------------------------------------------
+
+    def on_event(self, event: Event) -> None:
+        """Number an event and hand it to the journal, before the engine takes it."""
+        self.seq += 1
+        self._journal.event(self.seq, event)
+        if not isinstance(event, Tick | FoldedTick):
+            self._staged = True
+
+    def on_command(self, command: Command, content: bytes) -> None:
+        """Hand a command to the journal; an alert goes to the outbox with it."""
+        self._journal.command(self.seq, content)
+        if isinstance(command, PublishAlert):
+            self._journal.alert(self.seq, command.ts, self._envelope(command.alert))
+        self._staged = True
+
+    # --- told by the daemon ----------------------------------------------------------------------------------
+
+    def publish(self, alert: Alert) -> None:
+        """Put an alert of the daemon's own in the outbox; it is no command and changes no decision."""
+        self._journal.alert(self.seq, alert.ts, self._envelope(alert))
+        self._staged = True
+
+    def at_boundary(self, job: Callable[[Session], None]) -> None:
+        """Have a job done between two events, at the next boundary of market time."""
+        self._jobs.append(job)
+
+    # --- the loop --------------------------------------------------------------------------------------------
+
+    async def run(self, session: Session) -> None:
+        """Consume for ever; cancelled between two batches, with everything taken made durable."""
+        self.session = session
+        try:
+            while True:
+                await self.turn()
+        finally:
+            await self.settle()
+
+    async def turn(self) -> None:
+        """Wait for events or for the next deadline of the clock; take them; make the outcome durable."""
+        session = self._running()
+        batch: Sequence[Event] = ()
+        try:
+            async with asyncio.timeout(self._patience_s(session)):
+                batch = await self._queue.get_batch(BATCH_MAX)
+        except TimeoutError:
+            pass  # the clock's turn
+        for event in batch:
+            self.take(session, event)
+        if self._clock is not None:
+            self._cross(session, self._clock.now())
+            session.advance(self._clock.now() - self._grace)
+        await self.settle()
+        self.progress += 1
+
+    def take(self, session: Session, event: Event) -> None:
+        """Take one event, unless it is stamped further ahead of the clock than clocks may differ."""
+        if self._clock is not None and event.ts > self._clock.now() + AHEAD_NS_MAX * max(self._clock.speed, 1):
+            self.ahead += 1
+            return
+        self._cross(session, event.ts)
+        if isinstance(event, Tick | FoldedTick | BarOpened | Bar):
+            session.step(event)
+        else:
+            session.tell(event)
+
+    async def settle(self) -> None:
+        """Make everything taken so far durable."""
+        if self._staged:
+            self._staged = False
+            await self._journal.commit()
+            self._on_durable()
+
+    def _running(self) -> Session:
+        if self.session is None:
+            msg = "the sequencer has no session yet"
+            raise RuntimeError(msg)
+        return self.session
+
+    def _cross(self, session: Session, ts: int) -> None:
+        """Do the jobs that wait for a boundary, where `ts` is the first time beyond one."""
+        turn = ts // self._boundary
+        if turn > self._crossed:
+            jobs, self._jobs = (self._jobs, []) if self._crossed else ([], self._jobs)
+            self._crossed = turn
+            for job in jobs:
+                job(session)
+
+    def _patience_s(self, session: Session) -> float | None:
+        """Return how long to wait for events before the clock is looked at."""
+        if self._clock is None:
+            return None
+        due = session.engine.next_deadline
+        wait = 1.0 if due == FOREVER else (due + self._grace - self._clock.now()) / SECOND / self._clock.speed
+        return min(max(wait, 0.0), 1.0)
