@@ -9,7 +9,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from tests.stories import document, drawing, entry, start
@@ -137,7 +137,6 @@ def walked(columns: Columns, group: Group) -> bool | None:
 def test_three_ways_to_one_truth(record_property: pytest.RecordProperty) -> None:
     met = {True: 0, False: 0, None: 0}
 
-    @settings(max_examples=300)
     @given(group=groups, columns=columns)
     def check(group: Group, columns: Columns) -> None:
         truth = by_hand(columns, group)

@@ -61,8 +61,7 @@ class BarBuilder:
             self._volume += volume
             self._count += 1
             return MERGED
-        self._last = ts
-        return self._begin(ts, price, price, price, price, volume, 1)
+        return self._begin(ts, ts, price, price, price, price, volume, 1)
 
     def add_fold(self, tick: FoldedTick) -> int:
         """Fold many ticks in that were made one; return LATE, MERGED or OPENED."""
@@ -75,8 +74,7 @@ class BarBuilder:
             self._volume += tick.volume
             self._count += tick.count
             return MERGED
-        self._last = tick.ts
-        return self._begin(tick.ts_first, tick.open, tick.high, tick.low, tick.price, tick.volume, tick.count)
+        return self._begin(tick.ts_first, tick.ts, tick.open, tick.high, tick.low, tick.price, tick.volume, tick.count)
 
     def add_bar(self, bar: Bar) -> int:
         """Fold a smaller bar in, by its own open time; return LATE, MERGED or OPENED."""
@@ -88,18 +86,20 @@ class BarBuilder:
             self._count += max(bar.tick_count, 1)
             self._gap = self._gap or bar.quality is Quality.GAP
             return MERGED
-        opened = self._begin(bar.ts_open, bar.open, bar.high, bar.low, bar.close, bar.volume, max(bar.tick_count, 1))
+        ts, count = bar.ts_open, max(bar.tick_count, 1)
+        opened = self._begin(ts, ts, bar.open, bar.high, bar.low, bar.close, bar.volume, count)
         self._gap = self._gap or bar.quality is Quality.GAP
         return opened
 
     def _begin(  # noqa: PLR0913 - the parts of a bar
-        self, ts: int, open_: float, high: float, low: float, close: float, volume: float, count: int
+        self, ts: int, ts_last: int, open_: float, high: float, low: float, close: float, volume: float, count: int
     ) -> int:
         session = self._session
         if session is None or ts < self.ts_closed or self._count:
             return LATE
         self._start, self.ts_end = session.bar_bounds(self.timeframe, ts)
         self._open, self._high, self._low, self._close = open_, high, low, close
+        self._last = ts_last
         self._volume = volume
         self._count = count
         return OPENED

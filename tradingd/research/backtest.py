@@ -100,7 +100,7 @@ def _run(request: Request, inputs: Inputs, folder: Folder | None, load_s: float)
 
 
 class _Troubles:
-    """Hears every command, passes it on, and keeps the first refusal or failure of each node and how many there were."""
+    """Hears every command, and keeps the first refusal or failure of each node and how many there were."""
 
     def __init__(self, folder: Folder | None) -> None:
         self._folder = folder

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tests.stories import document, drawing, entry, exit_, leg, start
 from tests.unit.core.runs import compare, when
+from tradingd.core.graph.document import Document
 from tradingd.core.settings import CoreSettings, RiskSettings
 from tradingd.research.backtest import DataFile, Request, Result, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
-
-    from tradingd.core.graph.document import Document
 
 UNLIMITED = CoreSettings(risk=RiskSettings(max_entries_per_session="none"))
 
@@ -75,5 +74,5 @@ def ticks(symbol: str, path: Path, **more: Any) -> DataFile:
 
 def backtest(documents: Document | Sequence[Document], *data: DataFile, **more: Any) -> Result:
     """Run strategies over files."""
-    several = documents if isinstance(documents, list | tuple) else [documents]
+    several = [documents] if isinstance(documents, Document) else documents
     return run(Request(documents=several, data=data, **more))

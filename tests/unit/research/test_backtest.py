@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from tests.unit.research.requests import UNLIMITED, backtest, bars, file, once, reversal, ticks
+from tradingd.model.market import MINUTE
+from tradingd.research.result import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 WARM_UP, T0 = 1_000, 1_704_067_200_000_000_000
-MINUTE = 60_000_000_000
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +60,8 @@ def test_trades_are_those_of_a_bare_loop(generated: tuple[Path, list[float], lis
     assert len(expected) > 100
     start = str(T0 + WARM_UP * MINUTE)
     result = backtest(reversal(), bars("XYZ", path), settings=UNLIMITED, start=start)
-    when = np.datetime64("2024-01-01T00:00:00")
-    minute = [(np.datetime64(str(t["entry_time"])[:19]) - when) // np.timedelta64(1, "m") for t in result.trades]
-    assert [(at, Decimal(t["pnl"] or 0)) for at, t in zip(minute, result.trades, strict=True)] == [
-        (bought, pnl) for bought, _, pnl in expected
-    ]
+    assert [(position.entry_ts - T0) // MINUTE for position in result.positions] == [trade[0] for trade in expected]
+    assert [trade["pnl"] for trade in result.trades] == [plain(pnl) for _, _, pnl in expected]
     assert result.metrics.total_pnl == sum(pnl for _, _, pnl in expected)
     assert (result.bars, result.ticks, len(result.curve.ts)) == (60_000, 0, 60_000)
 
@@ -133,8 +131,8 @@ def test_what_a_short_history_means_is_told_unless_there_was_enough(tmp_path: Pa
     path = file(tmp_path / "quarters.csv", "timestamp,open,high,low,close", rows)
     asked = reversal(exchange="NSE", timeframe="15m"), bars("XYZ", path)
 
-    def is_short(**more: str) -> bool:
-        return any(note.startswith("short_history: rsi-xyz") for note in backtest(*asked, **more).notes)
+    def is_short(start: str | None = None) -> bool:
+        return any(note.startswith("short_history: rsi-xyz") for note in backtest(*asked, start=start).notes)
 
     assert is_short()
     assert is_short(start="2024-02-01")
@@ -143,7 +141,7 @@ def test_what_a_short_history_means_is_told_unless_there_was_enough(tmp_path: Pa
 
 def test_why_an_entry_was_refused_is_told(morning: Path) -> None:
     result = backtest(once(exchange="NSE", quantity=0.5), bars("XYZ", morning))
-    assert result.notes[-1] == "once, node buy: entry p1 refused: quantity 0.5 of XYZ is not a multiple of 1"
+    assert result.notes[-1] == "once, node buy: entry p1 refused: XYZ: quantity 0.5 is not a multiple of 1"
 
 
 def test_scanning_steps_and_says_so(morning: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def make_ticks(instrument: str, *seconds: float, end: float | None = None) -> Ti
 def make_bars(instrument: str, *stamps: int, timeframe: Timeframe = M1, end: int | None = None) -> BarRows:
     prices = np.arange(1.0, len(stamps) + 1)
     bars = Bars(np.array(stamps, np.int64), prices, prices, prices, prices, prices, timeframe, 0, ())
-    return BarRows.of(instrument, bars, timeframe, market(instrument.split(":")[0]), end)
+    return BarRows.of(instrument, bars, timeframe, market(instrument.partition(":")[0]), end)
 
 
 def told(*sources: Rows) -> list[tuple[str, str, float, float]]:
@@ -74,10 +75,10 @@ def test_ticks_of_one_time_are_taken_file_by_file() -> None:
 def test_every_event_is_there_once_however_many_there_are() -> None:
     sources = [make_ticks(f"SIM:{i}", *np.linspace(0, 100 + i, 20_000).tolist()) for i in range(3)]
     shares, chunks = zip(*merged(sources), strict=True)
-    assert [sum(event.instrument == rows.instrument for chunk in chunks for event in chunk) for rows in sources] == [
-        20_000
-    ] * 3
-    assert shares[-1] == 1 and list(shares) == sorted(shares)
+    taken = Counter(event.instrument for chunk in chunks for event in chunk)
+    assert taken == {rows.instrument: 20_000 for rows in sources}
+    assert shares[-1] == 1
+    assert list(shares) == sorted(shares)
 
 
 def test_the_first_tick_at_or_after_the_end_is_the_end_of_its_file() -> None:

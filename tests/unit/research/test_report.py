@@ -29,7 +29,8 @@ def make_record(**changed: Any) -> dict[str, Any]:
 def shown(**changed: Any) -> str:
     result = {
         "execution_id": "bt-1", "status": "completed", "strategy_id": "s", "metrics": METRICS,
-        "trades": [make_record()], "positions_open": [], "bars": 1234, "ticks": 0, "anomalies": ANOMALIES, "notes": [], "decisions_sha256": "ab",
+        "trades": [make_record()], "positions_open": [], "bars": 1234, "ticks": 0, "anomalies": ANOMALIES, "notes": [],
+        "decisions_sha256": "ab",
         "seconds": {"load": 0.125, "run": 1.5},
     } | changed  # fmt: skip
     file = io.StringIO()
