@@ -333,10 +333,9 @@ class Engine:
                 self._open_session(market(name), due)
             elif kind == _START:
                 self._start(market(name), due)
-            elif kind == _SQUARE_OFF:
-                self.roster.by_id[name].on_square_off()
-            else:
-                self.roster.by_id[name].on_wake(node)
+            elif name in self.roster.by_id:  # it may have been taken out since it asked
+                strategy = self.roster.by_id[name]
+                strategy.on_square_off() if kind == _SQUARE_OFF else strategy.on_wake(node)
 
     def _open_session(self, venue: Market, ts: int) -> None:
         """Anchor the venue's feeds, and let its strategies start: now, or when trading begins."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN_AT_EACH_END = 5
 """Of many trades, so many of the first and so many of the last are shown."""
 
-_WIDTH_OF_A_FILE = 240  # nothing is wrapped or cut where nobody looks at a window
+_WIDTH = 240  # wide enough to cut nothing: a narrow window wraps its lines itself
 _FIGURES = (
     ("total_pnl", "trades", "max_drawdown"),
     ("expectancy", "winning_trades", "max_drawdown_pct"),
@@ -34,7 +34,7 @@ _SHARES = ("win_rate", "exposure")
 
 def show(result: Mapping[str, Any], file: TextIO) -> None:
     """Print a result, given as its printed object."""
-    console = Console(file=file, width=None if file.isatty() else _WIDTH_OF_A_FILE, highlight=False)
+    console = Console(file=file, width=_WIDTH, highlight=False)
     with console.capture() as captured:
         _print(result, console)
     file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
@@ -43,26 +43,32 @@ def show(result: Mapping[str, Any], file: TextIO) -> None:
 def _print(result: Mapping[str, Any], console: Console) -> None:
     trades, still_open = result["trades"], result["positions_open"]
     read = " and ".join(f"{result[unit]:,} {unit}" for unit in ("bars", "ticks") if result[unit])
-    console.print(Text(f"{result['strategy_id'] or 'several strategies'}: {result['status']}, {read}", "bold"), "")
-    console.print(_figures(result["metrics"]), "")
-    if trades:
-        console.print(_positions(trades, still_open=False), "")
-    else:
-        console.print("no trades\n")
+    blocks: list[Text | Table] = [
+        Text(f"{result['strategy_id'] or 'several strategies'}: {result['status']}, {read}", "bold"),
+        _figures(result["metrics"]),
+        _positions(trades, still_open=False) if trades else Text("no trades"),
+    ]
     if still_open:
-        console.print(_positions(still_open, still_open=True), "")
-    for note in result["notes"]:
-        console.print(Text(f"note: {note}"))
+        blocks.append(_positions(still_open, still_open=True))
+    for block in blocks:
+        console.print(block)
+        console.line()
     anomalies = dict(result["anomalies"])
     gap_s = anomalies.pop("max_gap_s")
     met = ", ".join(f"{name} {count:,}" for name, count in anomalies.items() if count)
-    console.print(Text(f"anomalies: {met or 'none'}; largest step in time {gap_s:g} s"))
-    console.print(Text(f"decisions_sha256: {result['decisions_sha256']}"))
-    console.print(Text(f"seconds: {result['seconds']['load']:.2f} to load, {result['seconds']['run']:.2f} to run"))
+    lines = [
+        *(f"note: {note}" for note in result["notes"]),
+        f"anomalies: {met or 'none'}; largest step in time {gap_s:g} s",
+        f"decisions_sha256: {result['decisions_sha256']}",
+        f"seconds: {result['seconds']['load']:.2f} to load, {result['seconds']['run']:.2f} to run",
+    ]
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
 
 
 def _figures(metrics: Mapping[str, Any]) -> Table:
     table = _table()
+    table.show_header = False
     for _ in range(3):
         table.add_column(style="dim")
         table.add_column(justify="right")

@@ -60,7 +60,10 @@ def test_trades_are_those_of_a_bare_loop(generated: tuple[Path, list[float], lis
     assert len(expected) > 100
     start = str(T0 + WARM_UP * MINUTE)
     result = backtest(reversal(), bars("XYZ", path), settings=UNLIMITED, start=start)
-    assert [(position.entry_ts - T0) // MINUTE for position in result.positions] == [trade[0] for trade in expected]
+    closed = [
+        ((p.entry_ts - T0) // MINUTE, ((p.exit_ts or 0) - T0) // MINUTE) for p in result.positions[: len(expected)]
+    ]
+    assert closed == [(bought, sold) for bought, sold, _ in expected]
     assert [trade["pnl"] for trade in result.trades] == [plain(pnl) for _, _, pnl in expected]
     assert result.metrics.total_pnl == sum(pnl for _, _, pnl in expected)
     assert (result.bars, result.ticks, len(result.curve.ts)) == (60_000, 0, 60_000)

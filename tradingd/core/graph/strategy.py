@@ -343,7 +343,7 @@ class StrategyRuntime:
         """A deadline of a node has come."""
         self.instant += 1
         self.bar = self.reporting = False
-        exit_ = self.nodes[node]
+        exit_ = self.nodes.get(node)  # a predecessor's node, perhaps
         if isinstance(exit_, ExitNode):
             exit_.on_wake(self)
         self.settle()

@@ -1,0 +1,99 @@
+"""The settings of the daemon itself: where it keeps its state, where its data come from, whom it tells.
+
+None of them can change a decision; those that can are in `core.settings`. Plain frozen dataclasses, read and
+checked by `daemon.config`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    """`daemon.*`: what runs. `strategies` are files or globs, relative to the file that names them.
+
+    `state_dir` keeps the journal, `socket` (empty: `control.sock` in it) is where `tradingd ctl` knocks.
+    `instruments` is an instrument list in the columns of Kite's dump, empty for none.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    mode: Literal["paper"] = "paper"
+    strategies: tuple[str, ...] = ()
+    state_dir: str = "/var/lib/tradingd"
+    socket: str = ""
+    instruments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """`engine.*`: a deadline falls due `clock_grace_ms` after the venue's clock has passed it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    clock_grace_ms: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSettings:
+    """`feed.*`: a venue that speaks Binance's public protocol.
+
+    `speed` is 0 for a real venue, whose time is ours; a simulated one runs `speed` times as fast. `queue_size` is
+    how many events may wait before ticks are folded; `stale_s` how long silence may last.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    ws_url: str = "wss://stream.binance.com:9443"
+    rest_url: str = "https://api.binance.com"
+    speed: float = 0.0
+    queue_size: int = 10_000
+    stale_s: float = 30.0
+    stop_at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """`redis.*`: where alerts go; an empty `url` keeps them in the journal's outbox only."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """`http.*`: the HTTP API; port 0 lets the system choose, a negative one turns it off."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    host: str = "127.0.0.1"
+    port: int = 8642
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredData:
+    """One file of `data.files`: what a backtest that is asked for over HTTP may read."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    symbol: str
+    path: str
+    kind: Literal["bars", "ticks"] = "bars"
+    timeframe: str = ""
+    exchange: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """`data.*`: stored market data; a request never carries a path."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    files: tuple[StoredData, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """`log.*`: `auto` writes for people on a terminal and JSON lines elsewhere."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"

@@ -1,0 +1,174 @@
+"""How a mode is put together: who supplies the events, the fills and the clock. Nothing below knows which it is.
+
+mode      events from       fills from   deadlines from
+backtest  files             simulator    the data              research.backtest
+paper     a feed            simulator    the data, a clock     supervisor, with `paper` here
+recording a journal         simulator    the data              `again`
+replay    a journal         the journal  the journal           `replay`
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from tradingd.core.engine import Engine
+from tradingd.core.graph.loading import parse
+from tradingd.core.graph.plan import plan
+from tradingd.core.indicators.catalog import CATALOG
+from tradingd.core.indicators.declaration import declare
+from tradingd.core.markets.contracts import Contracts
+from tradingd.core.markets.sessions import default_instrument
+from tradingd.core.session import Session
+from tradingd.core.settings import CoreSettings
+from tradingd.core.simulator import Simulator
+from tradingd.model.commands import canonical
+from tradingd.model.events import BarOpened, Deadline, FeedGap, FlattenRequested, HistoryLoaded, StrategiesReplaced
+from tradingd.model.instrument import Instrument
+from tradingd.model.market import Bar, FoldedTick, Tick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tradingd.adapters.stores.journal import Recording
+    from tradingd.core.graph.document import Document
+    from tradingd.core.graph.plan import Plan
+    from tradingd.core.graph.trace import TraceRecord
+    from tradingd.core.performance import EquityCurve
+    from tradingd.model.commands import Command
+    from tradingd.model.events import Event
+    from tradingd.model.instrument import InstrumentKind
+
+_SETTINGS = TypeAdapter(CoreSettings)
+_INSTRUMENT = TypeAdapter(Instrument)
+_INSTRUMENTS = TypeAdapter(tuple[Instrument, ...])
+for _adapter in (_INSTRUMENT, _INSTRUMENTS):
+    _adapter.rebuild(_types_namespace={"dt": dt})  # the model names the module for type checkers only
+FROM_OUTSIDE = (FeedGap, HistoryLoaded, StrategiesReplaced, FlattenRequested)
+
+
+# --- engines -----------------------------------------------------------------------------------------------------
+
+
+def document(source: str, listed: Mapping[str, Instrument]) -> Document:
+    """Read a strategy document; `listed` knows better than the venue's defaults what a symbol is.
+
+    Raises:
+        DocumentError: it is refused.
+    """
+
+    def kind_of(exchange: str, symbol: str) -> InstrumentKind:
+        known = listed.get(f"{exchange}:{symbol}")
+        return known.kind if known is not None else default_instrument(exchange, symbol).kind
+
+    return parse(source, CATALOG, declare, kind_of)
+
+
+def engine(
+    settings: CoreSettings,
+    instruments: Iterable[Instrument],
+    curve: EquityCurve | None = None,
+    on_trace: Callable[[TraceRecord], None] | None = None,
+) -> Engine:
+    """Build an engine without strategies: they come as an event, the first one of every journal."""
+    listed = {i.id: i for i in instruments}
+
+    def load(source: str) -> Plan:
+        return plan(document(source, listed))
+
+    return Engine([], [], Contracts(listed.values()), settings, load=load, curve=curve, on_trace=on_trace)
+
+
+def header(settings: CoreSettings, instruments: Iterable[Instrument]) -> dict[str, str]:
+    """Return what a journal has to say besides its events for an engine to be built again."""
+    return {
+        "settings": _SETTINGS.dump_json(settings).decode(),
+        "instruments": json.dumps([_row(i) for i in instruments]),
+    }
+
+
+def engine_of(recording: Recording) -> Engine:
+    """Build the engine a recording was made with."""
+    settings = _SETTINGS.validate_json(recording.header["settings"])
+    return engine(settings, _INSTRUMENTS.validate_json(recording.header["instruments"]))
+
+
+def _row(instrument: Instrument) -> dict[str, Any]:
+    """Return what an instrument is made from, as JSON has it."""
+    made_from = {f.name for f in fields(instrument) if f.init}
+    row: dict[str, Any] = _INSTRUMENT.dump_python(instrument, mode="json")
+    return {name: value for name, value in row.items() if name in made_from}
+
+
+# --- replay ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Where a replay first differs from what was recorded: the event, and both commands (none: there is none)."""
+
+    seq: int
+    event: str
+    recorded: str | None
+    replayed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay gave."""
+
+    events: int
+    commands: int
+    decisions_sha256: str
+    divergence: Divergence | None
+    engine: Engine
+
+
+def replay(recording: Recording) -> Replay:
+    """Step every recorded event, fills and deadlines included, and hold the commands to those recorded."""
+    running = engine_of(recording)
+    digest = sha256()
+    expected = iter(recording.commands())
+    count = events = 0
+    divergence = None
+    for seq, event in recording.events():
+        events += 1
+        for command in running.step(event):
+            content = canonical(command)
+            digest.update(content + b"\n")
+            count += 1
+            _, recorded = next(expected, (seq, None))
+            if divergence is None and recorded != content:
+                divergence = Divergence(seq, repr(event), _text(recorded), _text(content))
+    left = next(expected, None)
+    if divergence is None and left is not None:
+        divergence = Divergence(left[0], "none", _text(left[1]), None)
+    return Replay(events, count, digest.hexdigest(), divergence, running)
+
+
+def again(recording: Recording, on_command: Callable[[Command, bytes], None] | None = None) -> Session:
+    """Run what a recording met from outside through engine and simulator anew: a backtest of a recorded session."""
+    running = engine_of(recording)
+    session = Session(running, Simulator(running.settings.simulation), on_command)
+    for _, event in recording.events():
+        take(session, event)
+    return session
+
+
+def take(session: Session, event: Event) -> None:
+    """Let a session take a recorded event: what came from outside as such, a deadline as the time it tells."""
+    if isinstance(event, Tick | FoldedTick | Bar | BarOpened):
+        session.step(event)
+    elif isinstance(event, FROM_OUTSIDE):
+        session.tell(event)
+    elif isinstance(event, Deadline):
+        session.advance(event.ts)
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode()
