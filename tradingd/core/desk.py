@@ -123,9 +123,10 @@ class Desk:
         reason = risk.refuse(found, quantity, intent.type, intent.limit_price)
         if reason:
             return self._refused(intent, reason)
+        limit = intent.limit_price and found.price_up(intent.limit_price)  # on the grid already, now written like it
         order = Order(
             self._number(session.date), intent.strategy, intent.node, intent.vpi, intent.purpose, found, intent.side,
-            intent.type, intent.product, quantity, self.now, session.ts_open, session.ts_close, intent.limit_price,
+            intent.type, intent.product, quantity, self.now, session.ts_open, session.ts_close, limit,
             tag=intent.tag, cause=intent.cause,
         )  # fmt: skip
         self.positions.on_submitted(order)

@@ -335,7 +335,10 @@ class Engine:
                 self._start(market(name), due)
             elif name in self.roster.by_id:  # it may have been taken out since it asked
                 strategy = self.roster.by_id[name]
-                strategy.on_square_off() if kind == _SQUARE_OFF else strategy.on_wake(node)
+                if kind == _SQUARE_OFF:
+                    strategy.on_square_off()
+                else:
+                    strategy.on_wake(node)
 
     def _open_session(self, venue: Market, ts: int) -> None:
         """Anchor the venue's feeds, and let its strategies start: now, or when trading begins."""

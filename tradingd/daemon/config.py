@@ -32,6 +32,16 @@ from tradingd.core.settings import (
     SessionSettings,
     SimulationSettings,
 )
+from tradingd.daemon.settings import (
+    DaemonSettings,
+    DataSettings,
+    EngineSettings,
+    FeedSettings,
+    HttpSettings,
+    LogSettings,
+    RedisSettings,
+    StoredData,
+)
 from tradingd.model.errors import ConfigError, Finding, Severity
 from tradingd.model.market import Timeframe
 
@@ -39,7 +49,7 @@ PREFIX = "TRADINGD__"
 
 
 class Settings(BaseSettings):
-    """Everything that can be configured; the groups are those of `core.settings`."""
+    """Everything that can be configured; the groups are those of `core.settings` and `daemon.settings`."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, title="tradingd configuration")
 
@@ -50,6 +60,13 @@ class Settings(BaseSettings):
     contracts: ContractSettings = ContractSettings()
     risk: RiskSettings = RiskSettings()
     simulation: SimulationSettings = SimulationSettings()
+    daemon: DaemonSettings = DaemonSettings()
+    engine: EngineSettings = EngineSettings()
+    feed: FeedSettings = FeedSettings()
+    redis: RedisSettings = RedisSettings()
+    http: HttpSettings = HttpSettings()
+    data: DataSettings = DataSettings()
+    log: LogSettings = LogSettings()
 
 
 class Bound(NamedTuple):
@@ -83,10 +100,22 @@ BOUNDS = {
     "simulation.latency_ms": Bound(0),
     "simulation.max_volume_share": Bound(0, 1, above=True),
     "simulation.starting_cash": Bound(0, above=True),
+    "engine.clock_grace_ms": Bound(0),
+    "feed.speed": Bound(0),
+    "feed.queue_size": Bound(1),
+    "feed.stale_s": Bound(1),
+    "http.port": Bound(-1, 65535),
 }
 """The bounds of every number there is."""
 
 _INTRADAY_EXIT = "session.intraday_exit"
+_WORDS = {
+    str: "a text",
+    bool: "true or false",
+    tuple[str, ...]: "a list of texts",
+    tuple[StoredData, ...]: "a list of tables with symbol and path",
+}
+"""What keys take that are neither numbers nor words from a list."""
 _TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d"
 
 
@@ -267,6 +296,8 @@ def _wanted(key: str) -> str:
     if key == _INTRADAY_EXIT:
         return "a time before the session's end as 15m, a time of day as 15:10, or none"
     hint = _HINTS[key]
+    if hint in _WORDS:
+        return _WORDS[hint]
     parts = (hint,) if hint in (int, Decimal) else get_args(hint)
     words = [str(word) for part in parts if part not in (int, Decimal) for word in get_args(part) or (part,)]
     words += [f"a {'whole ' if part is int else ''}number {BOUNDS[key]}" for part in parts if part in (int, Decimal)]

@@ -7,6 +7,7 @@ checked by `daemon.config`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}
@@ -47,9 +48,9 @@ class FeedSettings:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     ws_url: str = "wss://stream.binance.com:9443"
     rest_url: str = "https://api.binance.com"
-    speed: float = 0.0
+    speed: Decimal = Decimal(0)
     queue_size: int = 10_000
-    stale_s: float = 30.0
+    stale_s: int = 30
     stop_at_end: bool = False
 
 
@@ -63,7 +64,7 @@ class RedisSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """`http.*`: the HTTP API; port 0 lets the system choose, a negative one turns it off."""
+    """`http.*`: the HTTP API; port 0 lets the system choose, -1 turns it off."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     host: str = "127.0.0.1"

@@ -7,13 +7,14 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tests.stories import document
+from tests.stories import T0, document
 from tradingd.core.engine import Engine
 from tradingd.core.graph.plan import plan
 from tradingd.core.markets.contracts import Contracts
 from tradingd.core.session import Session
 from tradingd.core.settings import CoreSettings
 from tradingd.core.simulator import Simulator
+from tradingd.model.events import BarOpened
 from tradingd.model.instrument import Instrument, InstrumentKind
 from tradingd.model.market import MINUTE, SECOND, Bar, Timeframe
 
@@ -96,6 +97,14 @@ class Run:
     def told(self, kind: str = "risk") -> list[str]:
         """Return the messages of a kind of alerts."""
         return [one["message"] for one in self.alerts(kind)]
+
+
+def feed_bars(run: Run, first: int, last: int, instrument: Instrument = XYZ) -> None:
+    """Feed one-minute bars by number, as stories do: at 100 + k, with their number as volume."""
+    for k in range(first, last + 1):
+        ts = T0 + k * MINUTE
+        run.session.step(BarOpened(instrument.id, ts, 100.0 + k))
+        run.session.step(Bar(instrument.id, M1, ts, ts + MINUTE, *[100.0 + k] * 4, float(k), 1))
 
 
 def bars_of(run: Run, instrument: Instrument, timeframe: Timeframe, events: Iterable[Any]) -> Iterator[Bar]:

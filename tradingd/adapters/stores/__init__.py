@@ -1,0 +1,1 @@
+"""Where the daemon remembers: the journal of events, commands and alerts."""
