@@ -176,7 +176,7 @@ class Engine:
         if late:
             self.counts.late += 1
         if self.eager:
-            self._tell()
+            self._tell(feed)
 
     def _on_fold(self, tick: FoldedTick) -> None:
         feed = self.feeds[tick.instrument]
@@ -194,7 +194,7 @@ class Engine:
         if LATE in outcomes:
             self.counts.late += tick.count
         if self.eager:
-            self._tell()
+            self._tell(feed)
 
     def _on_open(self, event: BarOpened) -> None:
         feed = self.feeds[event.instrument]
@@ -208,12 +208,12 @@ class Engine:
                 self._close_lines(feed, ts)
                 break
         if self.eager:
-            self._tell()
+            self._tell(feed)
 
-    def _tell(self) -> None:
+    def _tell(self, feed: Feed) -> None:
         """Give the market event to the strategies that wait for one."""
         for strategy in self.strategies:
-            if strategy.eager:
+            if strategy.eager and (not strategy.starting or self.desks[strategy.id].feed is feed):
                 strategy.on_market()
 
     def _on_bar(self, bar: Bar) -> None:
@@ -307,7 +307,9 @@ class Engine:
         self._recount()
 
     def _on_gap(self, event: FeedGap) -> None:
-        for line in self.feeds[event.instrument].lines:
+        feed = self.feeds[event.instrument]
+        self._close_lines(feed, event.ts)  # what has ended is whole: the hole is in what comes
+        for line in feed.lines:
             line.builder.mark_gap()
 
     # --- deadlines -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ clock has passed it by the grace. Nothing else may touch the session.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tradingd.core.bars import FOREVER
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     from tradingd.model.commands import Command
     from tradingd.model.events import Event
     from tradingd.model.trading import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEnded:
+    """The venue says that its data are over: no event of the market, and none that the engine takes."""
+
+    ts: int = 0
+
+
+END = FeedEnded()
 
 AHEAD_NS_MAX = 2 * SECOND
 BATCH_MAX = 256
@@ -41,7 +52,7 @@ class Clock(Protocol):
 class Queue(Protocol):
     """The bounded queue the feeds fill."""
 
-    async def get_batch(self, limit: int) -> list[Event]:
+    async def get_batch(self, limit: int) -> Sequence[Event | FeedEnded]:
         """Wait for at least one event; return at most `limit`."""
 
 
@@ -77,6 +88,7 @@ class Sequencer:
         boundary_ns: int,
         envelope: Callable[[Alert], bytes],
         on_durable: Callable[[], None],
+        on_end: Callable[[], None],
     ) -> None:
         self.seq = 0
         self.progress = 0
@@ -85,7 +97,7 @@ class Sequencer:
         self._queue, self._journal, self._clock = queue, journal, clock
         self._grace = clock_grace_ms * MILLISECOND
         self._boundary = boundary_ns
-        self._envelope, self._on_durable = envelope, on_durable
+        self._envelope, self._on_durable, self._on_end = envelope, on_durable, on_end
         self._staged = False
         self._crossed = 0
         self._jobs: list[Callable[[Session], None]] = []
@@ -131,14 +143,18 @@ class Sequencer:
     async def turn(self) -> None:
         """Wait for events or for the next deadline of the clock; take them; make the outcome durable."""
         session = self._running()
-        batch: Sequence[Event] = ()
+        batch: Sequence[Event | FeedEnded] = ()
         try:
             async with asyncio.timeout(self._patience_s(session)):
                 batch = await self._queue.get_batch(BATCH_MAX)
         except TimeoutError:
             pass  # the clock's turn
         for event in batch:
-            self.take(session, event)
+            if isinstance(event, FeedEnded):
+                session.finish()
+                self._on_end()
+            else:
+                self.take(session, event)
         if self._clock is not None:
             self._cross(session, self._clock.now())
             session.advance(self._clock.now() - self._grace)
@@ -178,10 +194,10 @@ class Sequencer:
             for job in jobs:
                 job(session)
 
-    def _patience_s(self, session: Session) -> float | None:
-        """Return how long to wait for events before the clock is looked at."""
+    def _patience_s(self, session: Session) -> float:
+        """Return how long to wait for events before the clock is looked at, and progress is shown."""
         if self._clock is None:
-            return None
+            return 1.0
         due = session.engine.next_deadline
         wait = 1.0 if due == FOREVER else (due + self._grace - self._clock.now()) / SECOND / self._clock.speed
         return min(max(wait, 0.0), 1.0)

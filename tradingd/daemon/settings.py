@@ -41,14 +41,15 @@ class EngineSettings:
 class FeedSettings:
     """`feed.*`: a venue that speaks Binance's public protocol.
 
-    `speed` is 0 for a real venue, whose time is ours; a simulated one runs `speed` times as fast. `queue_size` is
+    `speed` is 0 for a real venue, whose time is ours; a simulated one runs `speed` times as fast,
+    or as fast as it is read (`max`). `queue_size` is
     how many events may wait before ticks are folded; `stale_s` how long silence may last.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     ws_url: str = "wss://stream.binance.com:9443"
     rest_url: str = "https://api.binance.com"
-    speed: Decimal = Decimal(0)
+    speed: Decimal | Literal["max"] = Decimal(0)
     queue_size: int = 10_000
     stale_s: int = 30
     stop_at_end: bool = False

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import datetime as dt
 
 
+_ONE = Decimal(1)
+
+
 class InstrumentKind(enum.StrEnum):
     """What sort of thing an instrument is."""
 
@@ -70,11 +73,11 @@ class Instrument:
 
     def price_up(self, value: Decimal) -> Decimal:
         """Return the lowest price on the grid that is not below `value`."""
-        return (value / self.tick_size).to_integral_value(ROUND_CEILING) * self.tick_size
+        return (value / self.tick_size).quantize(_ONE, ROUND_CEILING) * self.tick_size
 
     def price_down(self, value: Decimal) -> Decimal:
         """Return the highest price on the grid that is not above `value`."""
-        return (value / self.tick_size).to_integral_value(ROUND_FLOOR) * self.tick_size
+        return (value / self.tick_size).quantize(_ONE, ROUND_FLOOR) * self.tick_size
 
     def on_grid(self, price: Decimal) -> bool:
         """Whether `price` is a whole number of ticks."""

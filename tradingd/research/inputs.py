@@ -72,6 +72,9 @@ def read(request: Request) -> Inputs:
     if not any(map(len, sources)):
         msg = f"no row of the data is before the end, {request.end}"
         raise DataError(msg)
+    if trade_from > max(int(rows.ts_others.max(initial=0)) for rows in sources):
+        msg = f"no row of the data is at or after the start, {request.start}"
+        raise DataError(msg)
     instruments = tuple(instrument for instrument, _ in files.values())
     symbols = {document.symbol for document in documents}
     candidates = [i for i in request.instruments if i.underlying in symbols]

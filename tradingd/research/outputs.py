@@ -15,10 +15,10 @@ import msgspec
 
 from tradingd.core.markets.sessions import market
 from tradingd.model.errors import ConfigError
-from tradingd.research.result import iso
+from tradingd.research.result import COLUMNS, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
     from zoneinfo import ZoneInfo
@@ -52,15 +52,13 @@ class Folder:
         """Write what is known only at the end."""
         content = msgspec.json.format(self._encode(result.as_dict()), indent=2)
         _partial(self._path, "result.json").write_bytes(content + b"\n")
-        trades = result.trades
-        names = list(trades[0]) if trades else ["strategy_id", "id"]
         with self._text("trades.csv") as file:
-            _write(file, names, (list(trade.values()) for trade in trades))
+            _write(file, COLUMNS, ([trade[name] for name in COLUMNS] for trade in result.trades))
         curve, zone = result.curve, self._zone
         marks = zip(curve.ts, curve.equity, curve.held, strict=True)
         rows = ((iso(ts, zone), f"{equity:.8f}".rstrip("0").rstrip("."), held) for ts, equity, held in marks)
         with self._text("equity.csv") as file:
-            _write(file, ["time", "equity", "held"], rows)
+            _write(file, ("time", "equity", "held"), rows)
 
     def _text(self, name: str) -> TextIO:
         return _partial(self._path, name).open("w", encoding="utf-8", newline="")
@@ -93,7 +91,7 @@ def _partial(path: Path, name: str) -> Path:
     return path / f".{name}.partial"
 
 
-def _write(file: TextIO, names: list[str], rows: Iterable[Iterable[Any]]) -> None:
+def _write(file: TextIO, names: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
     from tradingd.core.performance import EquityCurve, Metrics
 
+COLUMNS = (
+    "strategy_id", "id", "vpi", "vpt", "instrument", "position_type", "quantity", "multiplier", "lot_size",
+    "product_type", "status", "entry_time", "entry_price", "entry_node", "exit_time", "exit_price", "exit_node",
+    "pnl", "charges",
+)  # fmt: skip
+"""The keys of a position record, in their order."""
+
 _PLACES = 8
 
 
@@ -51,7 +58,8 @@ class Result:
     `execution_id` is derived from all that decides the result, so that equal requests have one id. `positions` are
     in the order (exit time, id), open ones last; `prices` has the last price of each instrument by id. `bars` counts
     the rows of bar files, and the bars of ticks that strategies read; `ticks` the rows of tick files. `notes` says
-    in sentences what was assumed, left out or guessed.
+    in sentences what was assumed, left out, guessed or refused. Metrics are annualised by the market of the first
+    strategy by id.
     """
 
     execution_id: str

@@ -43,6 +43,12 @@ def test_a_price_moved_onto_the_grid_never_crosses_the_value(value: str, down: s
     assert NICKEL.price_up(Decimal(value)) == Decimal(up)
 
 
+def test_prices_of_one_grid_are_written_alike_wherever_they_come_from() -> None:
+    for value in ("100", "1E+2", "100.0", "100.000"):
+        assert str(NICKEL.price_down(Decimal(value))) == str(NICKEL.price_up(Decimal(value))) == "100.00"
+    assert str(NICKEL.price(100.0)) == "100.00"
+
+
 def test_a_price_is_on_the_grid_when_it_is_whole_ticks() -> None:
     assert NICKEL.on_grid(Decimal("100.15"))
     assert not NICKEL.on_grid(Decimal("100.12"))

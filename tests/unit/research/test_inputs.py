@@ -177,7 +177,10 @@ def test_times_that_cannot_be_meant(minutes: Path, more: dict[str, str], message
     refused(message, ConfigError, once(), bars("XYZ", minutes), **more)
 
 
-def test_data_after_the_end_are_no_data(minutes: Path) -> None:
+def test_data_outside_of_start_and_end_are_no_data(minutes: Path) -> None:
+    refused(
+        "no row of the data is at or after the start, 2025", DataError, once(), bars("XYZ", minutes), start="2025-01-01"
+    )
     refused("no row of the data is before the end, 2023", DataError, once(), bars("XYZ", minutes), end="2023-12-31")
 
 

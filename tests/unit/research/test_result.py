@@ -11,7 +11,7 @@ import pytest
 from tests.unit.core.runs import ist
 from tradingd.model.instrument import Instrument, InstrumentKind
 from tradingd.model.trading import Position, PositionStatus, Product, Side
-from tradingd.research.result import iso, money, plain, record
+from tradingd.research.result import COLUMNS, iso, money, plain, record
 
 INDIA = ZoneInfo("Asia/Kolkata")
 
@@ -35,7 +35,9 @@ def make_position(*, closed: bool) -> Position:
 
 
 def test_a_closed_position_in_the_words_of_the_strategy_page() -> None:
-    assert record(make_position(closed=True)) == {
+    told = record(make_position(closed=True))
+    assert tuple(told) == COLUMNS
+    assert told == {
         "strategy_id": "s",
         "id": "s-20260715-leg-r1",
         "vpi": "leg",

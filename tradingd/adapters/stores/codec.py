@@ -69,8 +69,11 @@ class _Bar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=T
 
     @classmethod
     def of(cls, bar: Bar) -> Self:
-        told = [_finite(value) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
-        return cls(bar.instrument, bar.timeframe.ns, bar.ts_open, bar.ts_close, *told, bar.tick_count, bar.quality)
+        return cls(
+            bar.instrument, bar.timeframe.ns, bar.ts_open, bar.ts_close,
+            _finite(bar.open), _finite(bar.high), _finite(bar.low), _finite(bar.close), _finite(bar.volume),
+            bar.tick_count, bar.quality,
+        )  # fmt: skip
 
     def bar(self) -> Bar:
         instrument, timeframe_ns, *told = msgspec.structs.astuple(self)

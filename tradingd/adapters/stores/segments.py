@@ -148,8 +148,8 @@ def find_segments(directory: Path) -> list[Segment]:
 class SegmentReader:
     """Iterates over the ticks of segments, in order, as far as they are whole.
 
-    `seq` is the number of the last tick given out. It begins at `offset` of `segment`, with the names it is the first
-    to need. `damage` says what ended the reading early, and is none where the last file was read to its end.
+    `seq` is the number of the last tick given out; `offset` in `segment` is where it begins, with the names it needs
+    first, or, where reading ended early, where all that is whole ends. `damage` says why it ended early, if it did.
     """
 
     def __init__(self, segments: Sequence[Segment]) -> None:
@@ -158,6 +158,7 @@ class SegmentReader:
         self.offset = 0
         self.damage: StoreError | None = None
         self._segments = segments
+        self._at = 0
 
     def __iter__(self) -> Iterator[tuple[int, Tick | FoldedTick]]:
         """Yield sequence numbers and ticks.
@@ -166,59 +167,29 @@ class SegmentReader:
             OSError: a file cannot be read.
         """
         for segment in self._segments:
-            self.segment, self.offset = segment, 0
+            self.segment, self.offset, self._at = segment, 0, 0
             with segment.path.open("rb") as file:
                 content = file.read(segment.size)
             try:
                 yield from self._ticks(content, segment)
             except StoreError as error:
-                self.damage = error
+                self.damage = StoreError(f"{segment.path.name} at byte {self._at}: {error}")
                 return
 
     def _ticks(self, content: bytes, segment: Segment) -> Iterator[tuple[int, Tick | FoldedTick]]:
         names: dict[int, str] = {}
-        running = self._check_header(content, segment)
-        begin = start = _HEADER_BYTES
+        running = _check_header(content, segment)
+        start = behind = _HEADER_BYTES
         while start < len(content):
-            try:
-                end = record_end(content, start)
-                running = self._check(content, start, end, running)
-                found = unpack_record(content, start, end, names)
-            except StoreError as error:
-                self.offset = begin
-                msg = f"{segment.path} at byte {start}: {error}"
-                raise StoreError(msg) from error
+            self.offset, self._at = behind, start
+            end = record_end(content, start)
+            running = _check_sum(content, start, end, running)
+            found = unpack_record(content, start, end, names)
             start = end + _SUM.size
             if found is not None:
-                self.seq, self.offset = found[0], begin
-                begin = start
+                self.seq = found[0]
                 yield found
-        self.offset = begin
-
-    @staticmethod
-    def _check(content: bytes, start: int, end: int, running: int) -> int:
-        running = crc32(content[start:end], running)
-        if end + _SUM.size > len(content):
-            raise StoreError(CUT_OFF)
-        if _SUM.unpack_from(content, end)[0] != running:
-            msg = "the checksum is not that of what was written"
-            raise StoreError(msg)
-        return running
-
-    @classmethod
-    def _check_header(cls, content: bytes, segment: Segment) -> int:
-        try:
-            if len(content) < _HEADER_BYTES:
-                raise StoreError(CUT_OFF)
-            magic, version, first = _HEADER.unpack_from(content)
-            running = cls._check(content, 0, _HEADER.size, 0)
-            if (magic, version, first) != (_MAGIC, _VERSION, segment.first):
-                msg = f"the header says {magic!r}, version {version}, first {first}; this build reads {_VERSION}"
-                raise StoreError(msg)
-        except StoreError as error:
-            msg = f"{segment.path} at byte 0: {error}"
-            raise StoreError(msg) from error
-        return running
+                behind = start
 
 
 def cut(segments: Sequence[Segment], last: Segment, offset: int) -> None:
@@ -248,6 +219,27 @@ def sync_directory(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _check_header(content: bytes, segment: Segment) -> int:
+    if len(content) < _HEADER_BYTES:
+        raise StoreError(CUT_OFF)
+    running = _check_sum(content, 0, _HEADER.size, 0)
+    header = _HEADER.unpack_from(content)
+    if header != (_MAGIC, _VERSION, segment.first):
+        msg = f"the header says {header}; it would be {(_MAGIC, _VERSION, segment.first)}"
+        raise StoreError(msg)
+    return running
+
+
+def _check_sum(content: bytes, start: int, end: int, running: int) -> int:
+    if end + _SUM.size > len(content):
+        raise StoreError(CUT_OFF)
+    running = crc32(content[start:end], running)
+    if _SUM.unpack_from(content, end)[0] != running:
+        msg = "the checksum is not that of what was written"
+        raise StoreError(msg)
+    return running
 
 
 def _write(fd: int, content: bytes) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tradingd.core.graph.conditions import NAN, Evaluator, Leaf, Value
 from tradingd.core.graph.document import AlertNode as AlertSpec
-from tradingd.core.graph.document import Constant, Entry, Exit, IndicatorValue, Operand, Signal, Start
+from tradingd.core.graph.document import Constant, Entry, Exit, IndicatorValue, Kind, Operand, Signal, Start
 from tradingd.core.graph.nodes.alert import AlertNode
 from tradingd.core.graph.nodes.entry import EntryNode
 from tradingd.core.graph.nodes.exit import ExitNode, square_off
@@ -116,7 +116,11 @@ class _Operands:
 
 @dataclass(slots=True)
 class StrategyRuntime:
-    """One strategy in a session. `instant` numbers the evaluations; `bar` and `reporting` say what kind this is."""
+    """One strategy in a session.
+
+    `instant` numbers the evaluations; `bar` and `reporting` say what kind this is. `eager` says that some node waits
+    for the next market event, `starting` that only the start does, for one of its own instrument.
+    """
 
     plan: Plan
     desk: Desk
@@ -132,6 +136,7 @@ class StrategyRuntime:
     bar: bool = field(init=False, default=False)
     reporting: bool = field(init=False, default=False)
     eager: bool = field(init=False, default=False)
+    starting: bool = field(init=False, default=False)
     ended: bool = field(init=False, default=True)
     squared_off: bool = field(init=False, default=False)
     filled_now: Decimal = field(init=False, default=ZERO)
@@ -288,7 +293,7 @@ class StrategyRuntime:
             node.begin_session()
         self.ended = False
         self.arm(self.nodes[self.plan.document.start.id], None, 0)
-        self.eager = True
+        self.eager = self.starting = True
         self.desk.attend()
         return True
 
@@ -404,6 +409,7 @@ class StrategyRuntime:
                 i += 1
         if changed:
             self.eager = any(node.eager for node in armed)
+            self.starting = self.eager and all(node.kind is Kind.START for node in armed if node.eager)
             self.desk.attend()
 
     def settle(self) -> None:

@@ -14,7 +14,8 @@ import typer
 from typer.core import TyperGroup
 
 import tradingd
-from tradingd.daemon.cli import backtest, check, explain, indicators, schema
+from tradingd.daemon.cli import backtest, check, ctl, explain, indicators, replay, schema
+from tradingd.daemon.cli import run as run_verb
 from tradingd.model.errors import ConfigError, DocumentError, TradingdError
 
 EXIT_FAILED = 1
@@ -34,14 +35,23 @@ class _Verbs(TyperGroup):
 
 app = typer.Typer(
     cls=_Verbs,
-    help="Run trading strategies drawn as graphs over stored data.",
+    help="Run trading strategies drawn as graphs: on paper against a live feed, or over stored data.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (check.check, backtest.backtest, explain.explain, schema.schema, indicators.indicators):
+for verb in (
+    run_verb.run,
+    ctl.ctl,
+    check.check,
+    backtest.backtest,
+    replay.replay,
+    explain.explain,
+    schema.schema,
+    indicators.indicators,
+):
     app.command()(verb)
 
 

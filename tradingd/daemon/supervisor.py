@@ -1,0 +1,345 @@
+"""The daemon: starts everything, keeps it running in one task group, reloads it, and stops it cleanly.
+
+Start: lock and open the journal, connect, tell the engine its strategies, warm it up, say READY. Stop: cancel the
+group; the sequencer makes durable what it took; close the journal. A second signal is the crash path. Every task
+has the group as its owner; one that fails takes the others down, and the process with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+import tradingd
+from tradingd.adapters.feeds.binance import BinanceProvider
+from tradingd.adapters.feeds.folding import FoldingQueue
+from tradingd.adapters.publishers.envelope import envelope
+from tradingd.adapters.publishers.redis import RedisRelay
+from tradingd.adapters.stores.journal import Journal
+from tradingd.core.markets.sessions import market
+from tradingd.core.performance import EquityCurve
+from tradingd.core.session import Session
+from tradingd.core.simulator import Simulator
+from tradingd.daemon import control, desired, wiring
+from tradingd.daemon.clock import UtcClock, VenueClock
+from tradingd.daemon.config import core_settings
+from tradingd.daemon.notify import Notifier
+from tradingd.daemon.sequencer import END, Sequencer
+from tradingd.model.errors import ConfigError
+from tradingd.model.events import FlattenRequested, HistoryLoaded, StrategiesReplaced
+from tradingd.model.market import MINUTE
+from tradingd.model.trading import Alert, AlertKind, AlertType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tradingd.daemon.desired import Desired
+    from tradingd.daemon.sequencer import Clock
+    from tradingd.model.instrument import Instrument
+
+log = structlog.get_logger()
+
+STOP_WITHIN_S = 10
+BOUNDARY_WAIT_S = 90
+CRASHED = 70  # EX_SOFTWARE
+
+
+class Daemon:
+    """One account's paper trading, from a configuration file.
+
+    Raises:
+        ConfigError: the configuration or a strategy is wrong.
+        StoreError: the state directory is in use, or cannot be written.
+    """
+
+    def __init__(self, path: Path | None, environment: Mapping[str, str], overrides: Iterable[str]) -> None:
+        self._path, self._environment, self._overrides = path, environment, tuple(overrides)
+        self.desired = desired.read(path, environment, self._overrides)
+        settings = self.settings = self.desired.settings
+        self.state_dir = Path(settings.daemon.state_dir)
+        self.socket = Path(settings.daemon.socket) if settings.daemon.socket else self.state_dir / "control.sock"
+        self.notifier = Notifier.from_environment(environment)
+        self.curve = EquityCurve(settings.simulation.starting_cash)
+        self.last_reload: dict[str, Any] | None = None
+        self._stop = asyncio.Event()
+        self._signals = 0
+        self._began = time.monotonic()
+        self._feeds: dict[str, str] = {}
+        self._alerts = 0
+
+    # --- life ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Run until stopped; return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        feed = self.settings.feed
+        async with BinanceProvider(
+            feed.ws_url, feed.rest_url, stale_s=feed.stale_s, on_state=self._on_feed
+        ) as provider:
+            self.provider = provider
+            self.clock, begin = await self._clock()
+            self.journal = Journal.create(
+                self.state_dir,
+                wiring.header(core_settings(self.settings), self.desired.listed),
+                created_ms=time.time_ns() // 1_000_000,  # noqa: TID251 - names the journal, decides nothing
+            )
+            try:
+                await self._live(begin)
+            finally:
+                await self.journal.close()
+        log.info("daemon.stopped", decisions_sha256=self.session.decisions_sha256)
+        return 0
+
+    async def _live(self, begin: int) -> None:
+        queue = FoldingQueue(self.settings.feed.queue_size, MINUTE)
+        self.relay = RedisRelay(self.settings.redis.url, self.journal, on_state=self._on_redis)
+        self.sequencer = Sequencer(
+            queue, self.journal, self.clock, self.settings.engine.clock_grace_ms, MINUTE,
+            lambda alert: envelope(alert, self._zone(alert)), self.relay.wake, self._on_end,
+        )  # fmt: skip
+        engine = wiring.engine(core_settings(self.settings), self.desired.listed, self.curve)
+        simulator = Simulator(core_settings(self.settings).simulation)
+        self.session = Session(engine, simulator, self.sequencer.on_command, self.sequencer.on_event)
+        self.queue = queue
+        wanted = self.desired
+        history = await self._history(wanted.documents, begin)
+        self.session.tell(StrategiesReplaced(begin, wanted.sources, wanted.instruments, tuple(history)))
+        await self.sequencer.settle()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._group.create_task(self.reload()))
+        with suppress(_Stopped):
+            async with asyncio.TaskGroup() as self._group:
+                await self._start_tasks(queue)
+        self.sequencer.session = self.session
+
+    async def _start_tasks(self, queue: FoldingQueue) -> None:
+        start = self._group.create_task
+        start(self.sequencer.run(self.session))
+        start(self._pump(queue, self.desired.instruments))
+        start(control.serve(self.socket, self._verbs()))
+        start(self._watch())
+        start(self._stopping())
+        if self.settings.redis.url:
+            start(self.relay.run())
+        status = f"paper trading {len(self.desired.documents)} strategies"
+        self.notifier.ready(status)
+        log.info("daemon.ready", strategies=[d.id for d in self.desired.documents], state_dir=str(self.state_dir))
+
+    async def _stopping(self) -> None:
+        """Wait until the daemon is to stop, then end the group."""
+        await self._stop.wait()
+        self.notifier.stopping()
+        raise _Stopped
+
+    def _on_signal(self) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            os._exit(CRASHED)  # asked twice: the crash path, from which the journal restores
+        self._stop.set()
+
+    def _on_end(self) -> None:
+        log.info("feed.ended")
+        if self.settings.feed.stop_at_end:
+            self._stop.set()
+
+    async def _watch(self) -> None:
+        """Feed the watchdog for as long as the sequencer makes progress."""
+        if not self.notifier.watchdog_s:
+            return
+        seen = -1
+        while True:
+            await asyncio.sleep(self.notifier.watchdog_s / 3)
+            if self.sequencer.progress != seen:
+                seen = self.sequencer.progress
+                self.notifier.alive()
+
+    # --- data ------------------------------------------------------------------------------------------------
+
+    async def _clock(self) -> tuple[Clock | None, int]:
+        """Return the clock that deadlines are held against, and the market time at which this run begins."""
+        speed = self.settings.feed.speed
+        if speed == 0:
+            clock = UtcClock()
+            return clock, clock.now()
+        began = time.monotonic()
+        ts = await self.provider.server_time()
+        return (None if speed == "max" else VenueClock(ts, float(speed), began)), ts
+
+    async def _pump(self, queue: FoldingQueue, instruments: Sequence[Instrument]) -> None:
+        """Put what the provider says on the queue; where the venue's data are over, say so."""
+        async for event in self.provider.subscribe(instruments):
+            queue.put(event)
+        queue.put(END)
+
+    async def _history(self, documents: Iterable[Any], until: int) -> list[HistoryLoaded]:
+        """Ask for the bars that warm the strategies up: as many as their indicators need."""
+        wanted: dict[tuple[str, Any], int] = {}
+        for document in documents:
+            key = f"{document.exchange}:{document.symbol}", document.timeframe
+            wanted[key] = max(wanted.get(key, 0), desired.bars_wanted(document))
+        known = {i.id: i for i in self.desired.instruments}
+        loaded = []
+        for (name, timeframe), count in sorted(wanted.items()):
+            bars = await self.provider.history(known[name], timeframe, count, until)
+            if bars:
+                loaded.append(HistoryLoaded(name, timeframe, tuple(bars), until))
+        return loaded
+
+    # --- alerts of its own -----------------------------------------------------------------------------------
+
+    def _zone(self, alert: Alert) -> Any:
+        desk = self.session.engine.desks.get(alert.strategy or "")
+        return desk.feed.market.zone if desk is not None else market("SIM").zone
+
+    def _say(self, kind: AlertKind, message: str, type_: AlertType) -> None:
+        self._alerts += 1
+        number = f"{kind}-{self.journal.created_ms:x}-{self._alerts}"
+        self.sequencer.publish(Alert(number, kind, None, None, message, type_, self.session.engine.now))
+
+    def _on_feed(self, state: str, detail: str) -> None:
+        log.info("feed.changed", state=state, detail=detail)
+        self._feeds["state"] = state
+        if hasattr(self, "session"):
+            type_ = AlertType.INFO if state == "connected" else AlertType.WARNING
+            self._say(AlertKind.FEED, f"feed {state}: {detail}" if detail else f"feed {state}", type_)
+
+    def _on_redis(self, state: str, detail: str) -> None:
+        log.info("redis.changed", state=state, detail=detail)
+
+    # --- what may be asked -----------------------------------------------------------------------------------
+
+    def _verbs(self) -> dict[str, Any]:
+        return {
+            "status": self._on_status,
+            "health": self._on_health,
+            "reload": self._on_reload,
+            "stop": self._on_stop,
+            "flatten": self._on_flatten,
+        }
+
+    async def _on_status(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": True, "status": self.status()}
+
+    async def _on_health(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": True, "ready": True, "feed": self._feeds.get("state", "connecting")}
+
+    async def _on_reload(self, _: dict[str, Any]) -> dict[str, Any]:
+        return await self.reload()
+
+    async def _on_stop(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._stop.set()
+        return {"ok": True}
+
+    async def _on_flatten(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request.get("strategy")
+        if name not in self.session.engine.desks:
+            known = ", ".join(self.session.engine.desks) or "none"
+            return {"ok": False, "error": f"there is no strategy {name!r} running; there are {known}"}
+        self.session.tell(FlattenRequested(str(name), self.session.engine.now))
+        await self.sequencer.settle()
+        return {"ok": True}
+
+    def status(self) -> dict[str, Any]:
+        """Return what runs, as plain data."""
+        engine = self.session.engine
+        return {
+            "version": tradingd.__version__,
+            "mode": self.settings.daemon.mode,
+            "uptime_s": round(time.monotonic() - self._began, 1),
+            "market_time": engine.now,
+            "config_hash": self.desired.hash,
+            "last_reload": self.last_reload,
+            "decisions_sha256": self.session.decisions_sha256,
+            "events": self.sequencer.seq,
+            "commands": self.session.commands,
+            "feed": {"state": self._feeds.get("state", "connecting"), "ahead": self.sequencer.ahead},
+            "queue": {"folded": self.queue.folded, "depth_max": self.queue.depth_max},
+            "late": engine.counts.late,
+            "outside_session": engine.counts.outside_session,
+            "strategies": [self._strategy(name) for name in engine.desks],
+        }
+
+    def _strategy(self, name: str) -> dict[str, Any]:
+        engine = self.session.engine
+        desk, strategy = engine.desks[name], engine.roster.by_id[name]
+        return {
+            "id": name,
+            "hash": strategy.plan.document.hash,
+            "pending": "flat" if name in engine.roster.pending else None,
+            "nodes": {i: str(n.state) for i, n in strategy.nodes.items() if i in strategy.plan.nodes},
+            "positions_open": len(desk.positions.open()),
+            "trades": len(desk.positions.closed),
+            "realized_pnl": f"{desk.positions.realized:f}",
+        }
+
+    # --- reload ----------------------------------------------------------------------------------------------
+
+    async def reload(self) -> dict[str, Any]:
+        """Read and judge everything anew, and switch at a bar boundary; or change nothing and say why."""
+        self.notifier.reloading()
+        try:
+            outcome = await self._reload()
+        except ConfigError as error:
+            outcome = {"ok": False, "error": str(error), "exit_code": 78}
+        self.last_reload = outcome | {"config_hash": self.desired.hash}
+        good = bool(outcome["ok"])
+        log.log(20 if good else 40, "config.reloaded" if good else "config.refused", **outcome)
+        text = "configuration reloaded" if good else f"configuration refused, nothing changed: {outcome['error']}"
+        self._say(AlertKind.CONFIG, text, AlertType.INFO if good else AlertType.CRITICAL)
+        self.notifier.ready(text)
+        return self.last_reload
+
+    async def _reload(self) -> dict[str, Any]:
+        wanted = desired.read(self._path, self._environment, self._overrides)
+        fixed = desired.restart_only(self.settings, wanted.settings)
+        if fixed:
+            return {"ok": False, "error": f"these keys need a restart: {', '.join(fixed)}", "exit_code": 78}
+        if wanted.hash == self.desired.hash:
+            return {"ok": True, "changed": [], "pending": []}
+        running = self.session.engine.desks
+        before = {d.id: d.hash for d in self.desired.documents}
+        changed = [d for d in wanted.documents if before.get(d.id) != d.hash]
+        new = [i for i in wanted.instruments if i.id not in self.session.engine.feeds]
+        self.desired, previous = wanted, self.desired
+        try:
+            history = await self._history(changed, self.session.engine.now)
+        except BaseException:
+            self.desired = previous
+            raise
+        for instrument in new:
+            self._group.create_task(self._pump(self.queue, [instrument]))
+        await self._switched(wanted, tuple(new), tuple(history))
+        gone = sorted(before.keys() - {d.id for d in wanted.documents})
+        pending = sorted(self.session.engine.roster.pending)
+        names = sorted([d.id for d in changed] + gone)
+        return {"ok": True, "changed": names, "pending": [name for name in pending if name in running]}
+
+    async def _switched(self, wanted: Desired, new: tuple[Instrument, ...], history: tuple[HistoryLoaded, ...]) -> None:
+        """Have the strategies replaced between two events, at a bar boundary; where time stands still, now."""
+        done = asyncio.get_running_loop().create_future()
+
+        def job(session: Session) -> None:
+            if not done.done():
+                session.tell(StrategiesReplaced(session.engine.now, wanted.sources, new, history))
+                done.set_result(None)
+
+        self.sequencer.at_boundary(job)
+        try:
+            async with asyncio.timeout(BOUNDARY_WAIT_S):
+                await asyncio.shield(done)
+        except TimeoutError:
+            job(self.session)
+        await self.sequencer.settle()
+
+
+class _Stopped(Exception):  # noqa: N818 - it is no error
+    """The daemon is to stop."""

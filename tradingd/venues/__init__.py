@@ -1,0 +1,1 @@
+"""Servers that speak the venues' real protocols, to demonstrate on and to test against."""
