@@ -217,7 +217,7 @@ begins = st.sampled_from([T0, T0 + DAY - 45 * MINUTE, T0 + DAY - 10 * MINUTE])
 def test_bars_given_together_are_bars_given_one_by_one(
     drawn: list[dict[str, Any]], settings: CoreSettings, begin: int, seed: int, holes: bool, chunk: int
 ) -> None:
-    rows = rows_of(seed, 150, begin, holes=holes)
+    rows = rows_of(seed, 120, begin, holes=holes)
     together, stepped = Run(*drawn, settings=settings), Run(*drawn, settings=settings)
     for at in range(0, len(rows), chunk):
         together.session.bars(XYZ.id, M1, rows[at : at + chunk])
@@ -239,11 +239,11 @@ def test_ticks_given_together_are_ticks_given_one_by_one(
 ) -> None:
     """Some of them late, some twice."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    times = begin + np.cumsum(rng.exponential(9.0, 300) * SECOND).astype(np.int64)
-    times -= (rng.random(300) < 0.05) * rng.integers(0, 120, 300) * SECOND
-    times = np.where(rng.random(300) < 0.1, times // MINUTE * MINUTE, times)
-    prices = np.round(100 + np.cumsum(rng.normal(0, 0.3, 300)), 2).clip(5)
-    rows = [(int(t), float(p), float(v), 0.0, 0.0) for t, p, v in zip(times, prices, rng.integers(0, 5, 300), strict=True)]
+    times = begin + np.cumsum(rng.exponential(13.0, 200) * SECOND).astype(np.int64)
+    times -= (rng.random(200) < 0.05) * rng.integers(0, 120, 200) * SECOND
+    times = np.where(rng.random(200) < 0.1, times // MINUTE * MINUTE, times)
+    prices = np.round(100 + np.cumsum(rng.normal(0, 0.3, 200)), 2).clip(5)
+    rows = [(int(t), float(p), float(v), 0.0, 0.0) for t, p, v in zip(times, prices, rng.integers(0, 5, 200), strict=True)]
     together, stepped = Run(*drawn, settings=settings), Run(*drawn, settings=settings)
     for at in range(0, len(rows), chunk):
         together.session.ticks(XYZ.id, rows[at : at + chunk])
@@ -276,7 +276,7 @@ def test_the_events_of_a_run_give_its_commands_again(
     made: list[bytes] = []
     run = Run(*drawn, settings=settings)
     session = Session(run.engine, run.simulator, lambda _, content: made.append(content), events.append)
-    session.bars(XYZ.id, M1, rows_of(seed, 120, begin, holes=True))
+    session.bars(XYZ.id, M1, rows_of(seed, 80, begin, holes=True))
     session.finish()
     again = Engine([plan(document(one)) for one in drawn], [XYZ], Contracts([]), settings)
     assert [canonical(command) for event in events for command in again.step(event)] == made

@@ -48,8 +48,9 @@ class LastingConnection:
         self._jitter = jitter
         self._present: ClientConnection | None = None
         self._former: ClientConnection | None = None
-        self._ts_present = self._ts_renew = 0.0
+        self._begun_s = self._renew_s = 0.0
         self._failures = 0
+        self._is_unreachable = False
 
     async def receive(self) -> bytes | Change:
         """Return the next frame, or what became of the connection.
@@ -65,7 +66,7 @@ class LastingConnection:
                 return Change.CONNECTED
         if self._present is None:
             return await self._come_back()
-        if self._now() >= self._ts_renew:
+        if self._now() >= self._renew_s:
             await self.renew()
             return await self.receive()
         try:
@@ -81,16 +82,15 @@ class LastingConnection:
         """Open a successor, then let the present connection end and say what is still under way on it."""
         if self._present is None or self._former is not None:
             return
-        self._ts_renew = self._now() + _PAUSE_S_MAX  # where this attempt fails, the present one is still good
+        self._renew_s = self._now() + _PAUSE_S_MAX  # where this attempt fails, the present one is still good
         try:
             successor = await self._open()
         except (OSError, WebSocketException) as error:
             self.reason = _told(error)
             return
-        former, self._present = self._present, successor
+        self._former, self._present = self._present, successor
         self._begin()
-        await former.close()
-        self._former = former
+        await self._former.close()
 
     async def close(self) -> None:
         """End the present connection, within a second."""
@@ -100,14 +100,51 @@ class LastingConnection:
         self._former = self._present = None
 
     async def _come_back(self) -> Change:
-        first = True
         while True:
             if self._failures:
-                await asyncio.sleep(self._jitter() * min(_PAUSE_S_FIRST * 2 ** min(self._failures, 10), _PAUSE_S_MAX))
+                pause_s = min(_PAUSE_S_FIRST * 2 ** min(self._failures - 1, 10), _PAUSE_S_MAX)
+                await asyncio.sleep(self._jitter() * pause_s)
             try:
                 self._present = await self._open()
+            except InvalidURI as error:
+                msg = f"{error}; the address of a feed is as wss://host or ws://host:port"
+                raise FeedError(msg) from error
             except (OSError, WebSocketException) as error:
-                if isinstance(error, InvalidURI):
-                    msg = f"{error}; a feed's address is as wss://host or ws://host:port"
-                    raise FeedError(msg) from error
-                ...
+                self._failures += 1
+                self.reason = _told(error)
+                if not self._is_unreachable:
+                    self._is_unreachable = True
+                    return Change.UNREACHABLE
+            else:
+                self._begin()
+                return Change.CONNECTED
+
+    async def _open(self) -> ClientConnection:
+        return await connect(
+            self._url,
+            compression=None,  # costs more than it saves on frames this small
+            proxy=None,
+            open_timeout=min(self._stale_s, _OPEN_S_MAX),
+            close_timeout=_CLOSE_S_MAX,
+            max_queue=_FRAMES_MAX,
+        )
+
+    def _begin(self) -> None:
+        self._is_unreachable = False
+        self._begun_s = self._now()
+        self._renew_s = self._begun_s + self._lifetime_s
+
+    def _lost(self, change: Change, reason: str) -> Change:
+        self._failures = 1 if self._now() - self._begun_s >= _STEADY_S else self._failures + 1
+        self._present = None
+        self.reason = reason
+        return change
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _told(error: Exception) -> str:
+    """Name an error whose own words may be none, as a timeout's."""
+    return str(error) or type(error).__name__

@@ -1,0 +1,280 @@
+"""The Binance provider: live trades over combined websocket streams, bars and missing trades over REST.
+
+Works with whatever speaks that public protocol, the simulated exchange included. Trouble on the line is met here:
+connections come back, trades that were missed are asked for by their ids, and only what cannot be had is told, as a
+gap. It knows no clock of ours: what time it is, the venue says.
+
+Source: Binance Spot API documentation, "WebSocket Streams" and "Market Data endpoints", July 2026.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+import stamina
+
+from tradingd.adapters.feeds.aggregation import cut
+from tradingd.adapters.feeds.binance_wire import (
+    MILLISECOND,
+    BookTicker,
+    Channel,
+    Hole,
+    Kline,
+    Refusal,
+    ServerTime,
+    Tape,
+    Trade,
+)
+from tradingd.adapters.feeds.connection import Change, LastingConnection
+from tradingd.model.errors import FeedError
+from tradingd.model.events import FeedGap
+from tradingd.model.market import Tick, Timeframe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from tradingd.adapters.feeds.aggregation import Sessions
+    from tradingd.model.events import MarketEvent
+    from tradingd.model.instrument import Instrument
+    from tradingd.model.market import Bar
+
+    FeedState = Literal["connected", "lost", "stale", "gap"]
+
+T = TypeVar("T")
+
+INTERVALS = {
+    Timeframe.parse(name): name
+    for name in ("1d", "12h", "8h", "6h", "4h", "2h", "1h", "30m", "15m", "5m", "3m", "1m", "1s")
+}
+"""The bars the venue has, widest first."""
+
+_LIFETIME_S = 23.5 * 3600  # the venue cuts at 24 h
+_ROWS_MAX = 1000  # rows of one answer
+_PAGES_MAX = 50  # answers that a history is made from
+_REST_S, _FILL_S = 10.0, 2.0  # how long an answer may take; a fill holds up the feed
+_URL_MAX = 8000  # what a request line can hold
+_ATTEMPTS, _RETRY_S = 5, 30.0
+_INVALID_SYMBOL = -1121
+_TOO_MANY, _BANNED, _SERVER_ERRORS = 429, 418, 500
+
+
+@dataclass(slots=True)
+class FeedCounts:
+    """What a feed met: `filled` trades came from REST, `gaps` were told."""
+
+    duplicates: int = 0
+    malformed: int = 0
+    filled: int = 0
+    gaps: int = 0
+    lost: int = 0
+    stale: int = 0
+
+
+class _RefusedError(FeedError):
+    """The venue said no, and would again."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _UnavailableError(FeedError):
+    """The venue did not answer, or asked to be asked later: after `later_s`, where it said when."""
+
+    def __init__(self, message: str, later_s: float | None = None) -> None:
+        super().__init__(message)
+        self.later_s = later_s
+
+
+def _again(error: Exception) -> bool | float:
+    """Whether to ask again, or after how many seconds."""
+    if not isinstance(error, _UnavailableError):
+        return False
+    return True if error.later_s is None else error.later_s <= _RETRY_S and error.later_s
+
+
+class BinanceProvider:
+    """Market data of one venue; `http` is the caller's to close.
+
+    `sessions` says when an instrument trades. `jitter` (0 to 1) spreads the attempts to come back, `stale_s` is how
+    long silence may last. `on_state` is told of `connected`, `lost`, `stale` and `gap`, with the detail. `counts` adds
+    up all subscriptions.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is wired to
+        self,
+        http: aiohttp.ClientSession,
+        sessions: Sessions,
+        *,
+        ws_url: str,
+        rest_url: str,
+        stale_s: float,
+        jitter: Callable[[], float],
+        on_state: Callable[[FeedState, str], None],
+        lifetime_s: float = _LIFETIME_S,
+    ) -> None:
+        self.counts = FeedCounts()
+        self._http, self._sessions = http, sessions
+        self._ws_url, self._rest_url = ws_url.rstrip("/"), rest_url.rstrip("/")
+        self._stale_s, self._lifetime_s, self._jitter = stale_s, lifetime_s, jitter
+        self._on_state = on_state
+
+    # --- the past and the present --------------------------------------------------------------------------------
+
+    async def server_time(self) -> int:
+        """Return the venue's time in ns.
+
+        Raises:
+            FeedError: it does not answer.
+        """
+        return (await self._ask("time", ServerTime)).ts_ms * MILLISECOND
+
+    async def last(self, instrument: Instrument) -> tuple[Tick, int] | None:
+        """Return the last trade under the best quotes, and the trade's age in ns; none before the first trade.
+
+        Raises:
+            FeedError: the venue refuses, or does not answer.
+        """
+        trades = await self._ask("aggTrades", list[Trade], symbol=instrument.symbol, limit=1)
+        if not trades:
+            return None
+        book = await self._ask("ticker/bookTicker", BookTicker, symbol=instrument.symbol)
+        tick = Channel(instrument).tick(trades[-1], book.bid, book.ask)
+        return tick, max(await self.server_time() - tick.ts, 0)
+
+    async def history(self, instrument: Instrument, timeframe: Timeframe, count: int, until: int) -> Sequence[Bar]:
+        """Return at most `count` closed bars that end at or before `until`, oldest first.
+
+        A bar without trades is none, as it is live. Bars that the venue does not have are made of its smaller ones.
+
+        Raises:
+            FeedError: no bars of the venue make up such ones, it refuses, or does not answer.
+        """
+        interval = self._interval(instrument, timeframe, until)
+        ratio = -(-timeframe.ns // interval.ns)
+        end = min(until, await self.server_time())
+        session = self._sessions(instrument, end)
+        before = session.bar_bounds(timeframe, end)[0] if session.ts_open <= end else end
+        bars: list[Bar] = []
+        for _ in range(_PAGES_MAX):
+            if len(bars) >= count:
+                break
+            limit = min((count - len(bars) + 1) * ratio, _ROWS_MAX)
+            rows = await self._klines(instrument, interval, before, limit)
+            pieces = [
+                (row.ts_open_ms * MILLISECOND, row.open, row.high, row.low, row.close, row.volume, row.trades)
+                for row in rows
+                if row.trades
+            ]
+            page = cut(instrument, timeframe, pieces, self._sessions)
+            if len(rows) < limit:
+                return [*page, *bars][-count:]
+            before = rows[0].ts_open_ms * MILLISECOND
+            if page and page[0].ts_open < before:  # its beginning is on the page before
+                before = page.pop(0).ts_close
+            bars = [*page, *bars]
+        return bars[-count:] if count > 0 else []
+
+    def _interval(self, instrument: Instrument, timeframe: Timeframe, ts: int) -> Timeframe:
+        """Return the widest bars of the venue, which stand on the UTC day, of which those of a session can be made."""
+        session = self._sessions(instrument, ts)
+        for interval in INTERVALS:
+            fits = not any(edge % interval.ns for edge in (timeframe.ns, session.ts_open, session.ts_close))
+            if fits and timeframe.ns // interval.ns <= _ROWS_MAX // 2:
+                return interval
+        msg = (
+            f"{instrument.id}: bars of {timeframe} cannot be made of what the venue has: "
+            f"{', '.join(reversed(INTERVALS.values()))}"
+        )
+        raise FeedError(msg)
+
+    async def _klines(self, instrument: Instrument, interval: Timeframe, before: int, limit: int) -> list[Kline]:
+        end_ms = before // MILLISECOND - 1
+        return await self._ask(
+            "klines", list[Kline], symbol=instrument.symbol, interval=INTERVALS[interval], endTime=end_ms, limit=limit
+        )
+
+    # --- the stream ----------------------------------------------------------------------------------------------
+
+    async def subscribe(self, instruments: Sequence[Instrument]) -> AsyncIterator[MarketEvent | FeedGap]:
+        """Yield a tick for each trade, and a gap where trades are missing for good; never ends by itself.
+
+        A tick carries the quotes that were known when its trade was said; one that had to be asked for carries none.
+
+        Raises:
+            FeedError: the venue does not know an instrument, or they are too many for one subscription.
+        """
+        tape = Tape(instruments)
+        url = f"{self._ws_url}/stream?streams={quote('/'.join(tape.streams), safe='@/')}"
+        if len(url) > _URL_MAX:
+            msg = f"{len(tape.channels)} instruments are too many for one subscription; the address holds {_URL_MAX}"
+            raise FeedError(msg)
+        await self._refuse_unknown(tape)
+        wire = LastingConnection(url, stale_s=self._stale_s, lifetime_s=self._lifetime_s, jitter=self._jitter)
+        try:
+            while True:
+                for event in await self._next(wire, tape):
+                    yield event
+        finally:
+            await wire.close()
+
+    async def _next(self, wire: LastingConnection, tape: Tape) -> Sequence[Tick | FeedGap]:
+        """Return what the next frame, or change of the connection, makes known."""
+        received = await wire.receive()
+        if isinstance(received, bytes):
+            return await self._read(received, wire, tape)
+        if received is Change.CONNECTED:
+            self._on_state("connected", self._ws_url)
+            return await self._missed(tape)
+        if received is Change.STALE:
+            self.counts.stale += 1
+            self._on_state("stale", wire.reason)
+            return self._gaps(tape, tape.channels, wire.reason)
+        self._on_state("lost", wire.reason)
+        if received is Change.LOST:  # what was said meanwhile may still be had
+            self.counts.lost += 1
+            return ()
+        return self._gaps(tape, tape.channels, wire.reason)
+
+    async def _read(self, frame: bytes, wire: LastingConnection, tape: Tape) -> Sequence[Tick | FeedGap]:
+        duplicates, malformed = tape.duplicates, tape.malformed
+        said = tape.read(frame)
+        if isinstance(said, Tick):
+            return (said,)
+        if isinstance(said, Hole):
+            return (*await self._fill(tape, said), said.tick)
+        if said is not None:
+            await wire.renew()
+        self.counts.duplicates += tape.duplicates - duplicates
+        self.counts.malformed += tape.malformed - malformed
+        return ()
+
+    async def _fill(self, tape: Tape, hole: Hole) -> Sequence[Tick | FeedGap]:
+        """Ask for the trades of a hole; return all of them, or a gap."""
+        if 0 < len(hole.ids) <= _ROWS_MAX:
+            trades = await self._trades_from(hole.channel, hole.ids[0], len(hole.ids))
+            if [trade.id for trade in trades] == list(hole.ids):
+                self.counts.filled += len(trades)
+                return [hole.channel.tick(trade) for trade in trades]
+        why = f"trades {hole.ids[0]} to {hole.ids[-1]} are missing" if hole.ids else "the venue counts trades anew"
+        return self._gaps(tape, [hole.channel], why)
+
+    async def _missed(self, tape: Tape) -> Sequence[Tick | FeedGap]:
+        """Ask for what was traded while there was no connection; what cannot be had so, the next trade's id tells."""
+        channels = [channel for channel in tape.channels if channel.last_id]
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(self._trades_from(channel, channel.last_id + 1, _ROWS_MAX)) for channel in channels
+            ]
+        events: list[Tick | FeedGap] = []
+        for channel, task in zip(channels, asked, strict=True):
+            trades = task.result()
+            if len(trades) < _ROWS_MAX:
+                for trade in trades: 
+                    ...
+        return events
