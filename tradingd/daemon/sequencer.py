@@ -9,7 +9,6 @@ clock has passed it by the grace. Nothing else may touch the session.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tradingd.core.bars import FOREVER
@@ -25,15 +24,6 @@ if TYPE_CHECKING:
     from tradingd.model.events import Event
     from tradingd.model.trading import Alert
 
-
-@dataclass(frozen=True, slots=True)
-class FeedEnded:
-    """The venue says that its data are over: no event of the market, and none that the engine takes."""
-
-    ts: int = 0
-
-
-END = FeedEnded()
 
 AHEAD_NS_MAX = 2 * SECOND
 BATCH_MAX = 256
@@ -52,7 +42,7 @@ class Clock(Protocol):
 class Queue(Protocol):
     """The bounded queue the feeds fill."""
 
-    async def get_batch(self, limit: int) -> Sequence[Event | FeedEnded]:
+    async def get_batch(self, limit: int) -> Sequence[Event]:
         """Wait for at least one event; return at most `limit`."""
 
 
@@ -88,7 +78,6 @@ class Sequencer:
         boundary_ns: int,
         envelope: Callable[[Alert], bytes],
         on_durable: Callable[[], None],
-        on_end: Callable[[], None],
     ) -> None:
         self.seq = 0
         self.progress = 0
@@ -97,7 +86,7 @@ class Sequencer:
         self._queue, self._journal, self._clock = queue, journal, clock
         self._grace = clock_grace_ms * MILLISECOND
         self._boundary = boundary_ns
-        self._envelope, self._on_durable, self._on_end = envelope, on_durable, on_end
+        self._envelope, self._on_durable = envelope, on_durable
         self._staged = False
         self._crossed = 0
         self._jobs: list[Callable[[Session], None]] = []
@@ -143,18 +132,14 @@ class Sequencer:
     async def turn(self) -> None:
         """Wait for events or for the next deadline of the clock; take them; make the outcome durable."""
         session = self._running()
-        batch: Sequence[Event | FeedEnded] = ()
+        batch: Sequence[Event] = ()
         try:
             async with asyncio.timeout(self._patience_s(session)):
                 batch = await self._queue.get_batch(BATCH_MAX)
         except TimeoutError:
             pass  # the clock's turn
         for event in batch:
-            if isinstance(event, FeedEnded):
-                session.finish()
-                self._on_end()
-            else:
-                self.take(session, event)
+            self.take(session, event)
         if self._clock is not None:
             self._cross(session, self._clock.now())
             session.advance(self._clock.now() - self._grace)

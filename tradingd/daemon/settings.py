@@ -52,7 +52,6 @@ class FeedSettings:
     speed: Decimal | Literal["max"] = Decimal(0)
     queue_size: int = 10_000
     stale_s: int = 30
-    stop_at_end: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,29 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import structlog
 
 import tradingd
 from tradingd.adapters.feeds.binance import BinanceProvider
 from tradingd.adapters.feeds.folding import FoldingQueue
 from tradingd.adapters.publishers.envelope import envelope
-from tradingd.adapters.publishers.redis import RedisRelay
+from tradingd.adapters.publishers.memory import MemoryPublisher
+from tradingd.adapters.publishers.redis import RedisPublisher
+from tradingd.adapters.publishers.relay import Relay
 from tradingd.adapters.stores.journal import Journal
 from tradingd.core.markets.sessions import market
 from tradingd.core.performance import EquityCurve
 from tradingd.core.session import Session
 from tradingd.core.simulator import Simulator
-from tradingd.daemon import control, desired, wiring
+from tradingd.daemon import control, desired, state, wiring
 from tradingd.daemon.clock import UtcClock, VenueClock
 from tradingd.daemon.config import core_settings
 from tradingd.daemon.notify import Notifier
-from tradingd.daemon.sequencer import END, Sequencer
+from tradingd.daemon.sequencer import Sequencer
 from tradingd.model.errors import ConfigError
 from tradingd.model.events import FlattenRequested, HistoryLoaded, StrategiesReplaced
 from tradingd.model.market import MINUTE
@@ -40,9 +43,11 @@ from tradingd.model.trading import Alert, AlertKind, AlertType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tradingd.adapters.publishers.relay import RowPublisher
     from tradingd.daemon.desired import Desired
     from tradingd.daemon.sequencer import Clock
     from tradingd.model.instrument import Instrument
+    from tradingd.model.market import TradingSession
 
 log = structlog.get_logger()
 
@@ -69,6 +74,7 @@ class Daemon:
         self.curve = EquityCurve(settings.simulation.starting_cash)
         self.last_reload: dict[str, Any] | None = None
         self._stop = asyncio.Event()
+        self._group: asyncio.TaskGroup
         self._signals = 0
         self._began = time.monotonic()
         self._feeds: dict[str, str] = {}
@@ -82,29 +88,30 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
         feed = self.settings.feed
-        async with BinanceProvider(
-            feed.ws_url, feed.rest_url, stale_s=feed.stale_s, on_state=self._on_feed
-        ) as provider:
-            self.provider = provider
+        async with aiohttp.ClientSession() as http:
+            self.provider = BinanceProvider(
+                http, _session, ws_url=feed.ws_url, rest_url=feed.rest_url, stale_s=feed.stale_s,
+                jitter=secrets.SystemRandom().random, on_state=self._on_feed,
+            )  # fmt: skip
             self.clock, begin = await self._clock()
-            self.journal = Journal.create(
+            self.journal, owing = await state.begin(
                 self.state_dir,
                 wiring.header(core_settings(self.settings), self.desired.listed),
                 created_ms=time.time_ns() // 1_000_000,  # noqa: TID251 - names the journal, decides nothing
             )
             try:
-                await self._live(begin)
+                await self._live(begin, owing)
             finally:
                 await self.journal.close()
         log.info("daemon.stopped", decisions_sha256=self.session.decisions_sha256)
         return 0
 
-    async def _live(self, begin: int) -> None:
+    async def _live(self, begin: int, owing: Sequence[Path]) -> None:
         queue = FoldingQueue(self.settings.feed.queue_size, MINUTE)
-        self.relay = RedisRelay(self.settings.redis.url, self.journal, on_state=self._on_redis)
+        self.relay = Relay(self.journal, self._publisher(self.journal), self._on_redis)
         self.sequencer = Sequencer(
             queue, self.journal, self.clock, self.settings.engine.clock_grace_ms, MINUTE,
-            lambda alert: envelope(alert, self._zone(alert)), self.relay.wake, self._on_end,
+            lambda alert: envelope(alert, self.journal.created_ms, self._zone(alert)), self.relay.wake,
         )  # fmt: skip
         engine = wiring.engine(core_settings(self.settings), self.desired.listed, self.curve)
         simulator = Simulator(core_settings(self.settings).simulation)
@@ -116,20 +123,39 @@ class Daemon:
         await self.sequencer.settle()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, lambda: self._group.create_task(self.reload()))
-        with suppress(_Stopped):
+        try:
             async with asyncio.TaskGroup() as self._group:
-                await self._start_tasks(queue)
-        self.sequencer.session = self.session
+                self._start_tasks(queue, owing)
+        except* _Stopped:
+            log.info("daemon.stopping")
 
-    async def _start_tasks(self, queue: FoldingQueue) -> None:
+    def _publisher(self, journal: Journal) -> RowPublisher:
+        url = self.settings.redis.url
+        return RedisPublisher(url, journal.created_ms) if url else MemoryPublisher()
+
+    async def _send_owed(self, path: Path) -> None:
+        """Send the alerts that an earlier run could not."""
+        journal = Journal.open(path)
+        try:
+            relay = Relay(journal, self._publisher(journal), lambda _connected, _reason: None)
+            relay.wake()
+            sending = self._group.create_task(relay.run())
+            await relay.drained()
+            sending.cancel()
+        finally:
+            await journal.close()
+
+    def _start_tasks(self, queue: FoldingQueue, owing: Sequence[Path]) -> None:
         start = self._group.create_task
         start(self.sequencer.run(self.session))
         start(self._pump(queue, self.desired.instruments))
         start(control.serve(self.socket, self._verbs()))
         start(self._watch())
         start(self._stopping())
+        start(self.relay.run())
         if self.settings.redis.url:
-            start(self.relay.run())
+            for path in owing:
+                start(self._send_owed(path))
         status = f"paper trading {len(self.desired.documents)} strategies"
         self.notifier.ready(status)
         log.info("daemon.ready", strategies=[d.id for d in self.desired.documents], state_dir=str(self.state_dir))
@@ -145,11 +171,6 @@ class Daemon:
         if self._signals > 1:
             os._exit(CRASHED)  # asked twice: the crash path, from which the journal restores
         self._stop.set()
-
-    def _on_end(self) -> None:
-        log.info("feed.ended")
-        if self.settings.feed.stop_at_end:
-            self._stop.set()
 
     async def _watch(self) -> None:
         """Feed the watchdog for as long as the sequencer makes progress."""
@@ -175,10 +196,11 @@ class Daemon:
         return (None if speed == "max" else VenueClock(ts, float(speed), began)), ts
 
     async def _pump(self, queue: FoldingQueue, instruments: Sequence[Instrument]) -> None:
-        """Put what the provider says on the queue; where the venue's data are over, say so."""
+        """Put what the provider says on the queue; a venue that can wait is let wait rather than folded."""
         async for event in self.provider.subscribe(instruments):
+            if self.clock is None:
+                await queue.room()
             queue.put(event)
-        queue.put(END)
 
     async def _history(self, documents: Iterable[Any], until: int) -> list[HistoryLoaded]:
         """Ask for the bars that warm the strategies up: as many as their indicators need."""
@@ -205,15 +227,15 @@ class Daemon:
         number = f"{kind}-{self.journal.created_ms:x}-{self._alerts}"
         self.sequencer.publish(Alert(number, kind, None, None, message, type_, self.session.engine.now))
 
-    def _on_feed(self, state: str, detail: str) -> None:
-        log.info("feed.changed", state=state, detail=detail)
-        self._feeds["state"] = state
+    def _on_feed(self, change: str, detail: str) -> None:
+        log.info("feed.changed", state=change, detail=detail)
+        self._feeds["state"] = change
         if hasattr(self, "session"):
-            type_ = AlertType.INFO if state == "connected" else AlertType.WARNING
-            self._say(AlertKind.FEED, f"feed {state}: {detail}" if detail else f"feed {state}", type_)
+            type_ = AlertType.INFO if change == "connected" else AlertType.WARNING
+            self._say(AlertKind.FEED, f"feed {change}: {detail}" if detail else f"feed {change}", type_)
 
-    def _on_redis(self, state: str, detail: str) -> None:
-        log.info("redis.changed", state=state, detail=detail)
+    def _on_redis(self, connected: bool, reason: str) -> None:  # noqa: FBT001 - the relay's callback
+        log.info("redis.changed", connected=connected, reason=reason)
 
     # --- what may be asked -----------------------------------------------------------------------------------
 
@@ -339,6 +361,11 @@ class Daemon:
         except TimeoutError:
             job(self.session)
         await self.sequencer.settle()
+
+
+def _session(instrument: Instrument, ts: int) -> TradingSession:
+    """Return the session of an instrument that contains `ts`, else the next."""
+    return market(instrument.exchange).session_from(ts)
 
 
 class _Stopped(Exception):  # noqa: N818 - it is no error

@@ -35,7 +35,7 @@ from tradingd.model.market import Bar, FoldedTick, Tick
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tradingd.adapters.stores.journal import Recording
+    from tradingd.adapters.stores.recording import Recording
     from tradingd.core.graph.document import Document
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.trace import TraceRecord

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from tradingd.model.events import Event, MarketEvent, OrderReport
+    from tradingd.model.events import Event, FeedGap, MarketEvent, OrderReport
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import Bar, Tick, Timeframe
     from tradingd.model.trading import Alert, Order
@@ -26,8 +26,8 @@ class Provider(Protocol):
     async def last(self, instrument: Instrument) -> tuple[Tick, int] | None:
         """Return the last quote and its age in ns, or none where there is no quote."""
 
-    def subscribe(self, instruments: Sequence[Instrument]) -> AsyncIterator[MarketEvent]:
-        """Yield market events of the instruments until closed."""
+    def subscribe(self, instruments: Sequence[Instrument]) -> AsyncIterator[MarketEvent | FeedGap]:
+        """Yield market events of the instruments, and where some are missing, until closed."""
 
 
 class Broker(Protocol):

@@ -31,6 +31,11 @@ class Schedule:
         """Whether trades are due at a time rather than when they are taken."""
         return not math.isinf(self.speed)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether time runs."""
+        return self._started_s is not None
+
     def start(self) -> None:
         """Let time run, if it does not already."""
         if self._started_s is None:

@@ -16,12 +16,13 @@ from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType
 
 from tradingd.model.market import SECOND
 from tradingd.venues.faults import Cut, Mute, Pause, Plan, Step
-from tradingd.venues.wire import MILLISECOND, ping_frame, pong_frame, text_frame
+from tradingd.venues.wire import MILLISECOND, content, ping_frame, pong_frame, text_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from aiohttp import WSMessage, web
+    from aiohttp.abc import AbstractStreamWriter
 
     from tradingd.venues.subscriber import Subscriber
     from tradingd.venues.tape import Row
@@ -51,11 +52,16 @@ class _Close(NamedTuple):
 
 
 class Connection:
-    """A client that is connected. `now` tells the venue's time, `on_change` hears when it begins or ceases to listen."""
+    """A client that is connected.
+
+    Whole frames of market data go into `stream`, past `socket`, many at a time. `now` tells the venue's time;
+    `on_change` is called when the client may have begun to listen.
+    """
 
     def __init__(  # noqa: PLR0913 - what a connection is made of
         self,
         socket: web.WebSocketResponse,
+        stream: AbstractStreamWriter,
         transport: asyncio.Transport,
         subscriber: Subscriber,
         plan: Plan,
@@ -65,71 +71,78 @@ class Connection:
     ) -> None:
         self.subscriber = subscriber
         self._socket = socket
+        self._stream = stream
         self._transport = transport
         self._plan = plan
         self._limits = limits
         self._now = now
         self._on_change = on_change
-        self._outbox: asyncio.Queue[Step | _Close] = asyncio.Queue(_OUTBOX_MAX)
         self._clock = asyncio.get_running_loop()
+        self._outbox: deque[Step | _Close] = deque()
+        self._moved = asyncio.Event()
+        self._is_mute = self._is_over = self._is_closing = False
         self._ts_told = now()
-        self._silent = False
-        self._leaving = False
         self._asked: deque[bytes] = deque(maxlen=_PINGS_KEPT)
         self._asked_s: float | None = None
 
     @property
     def is_listening(self) -> bool:
-        """Whether it waits for the market to go on."""
-        return self.subscriber.is_listening and not self._silent and not self._leaving
+        """Whether it hears the market now."""
+        return self.subscriber.is_listening and not self._is_mute and not self._is_over
 
     # --- what is sent ----------------------------------------------------------------------------------------
 
-    def hear(self, rows: Iterable[Row], ts: int) -> list[Step]:
-        """Return how to send what it hears of trades, up to `ts`; a quiet second is told by a ping."""
+    def hear(self, rows: Sequence[Row], ts: int) -> None:
+        """Send what it hears of trades, up to `ts`; a quiet second is told by a ping."""
         messages = self.subscriber.frames(rows) + self.subscriber.closed(ts)
-        if self._silent or self._leaving:
-            return []
+        if self._is_mute or self._is_over:
+            return
         if not messages:
-            return [self._ping(ts)] if ts - self._ts_told >= SECOND else []
+            if ts - self._ts_told >= SECOND:
+                self.tell_time(ts)
+            return
         self._ts_told = ts
-        steps = self._plan.steps(messages)
-        match steps[-1] if steps else None:
-            case Cut():
-                self._leaving = True
-            case Mute(seconds):
-                self._silent = True
-                self._clock.call_later(seconds, self._speak)
-                steps.pop()
-        return steps
+        for step in self._plan.steps(messages):
+            if isinstance(step, Mute):
+                self._is_mute = True
+                self._clock.call_later(step.seconds, self._speak)
+            else:
+                self._send(step)
 
-    async def post(self, steps: Iterable[Step]) -> None:
-        """Put steps into the outbox, waiting while it is full."""
-        for step in steps:
-            await self._outbox.put(step)
-
-    async def tell_time(self) -> None:
-        """Tell the venue's time now."""
-        if not self._silent:
-            await self.post([self._ping(self._now())])
-
-    async def close(self, code: int, reason: str, last_words: bytes = b"") -> None:
-        """Say the last words, then close in order; all that is in the outbox is sent before."""
-        if not self._leaving:
-            self._leaving = True
-            await self._outbox.put(last_words)
-            await self._outbox.put(_Close(code, reason))
-
-    def _speak(self) -> None:
-        self._silent = False
-        self._on_change()
-
-    def _ping(self, ts: int) -> bytes:
+    def tell_time(self, ts: int) -> None:
+        """Say that no trade before `ts` follows."""
         self._ts_told = ts
-        self._asked.append(b"%d" % (ts // MILLISECOND))
         if self._asked_s is None:
             self._asked_s = self._clock.time()
-        return ping_frame(ts)
+        payload = b"%d" % (ts // MILLISECOND)
+        self._asked.append(payload)
+        self._say(ping_frame(payload))
+
+    def close(self, code: int, reason: str, last_words: str = "") -> None:
+        """Say the last words, then close in order."""
+        self._say(last_words)
+        self._send(_Close(code, reason))
+
+    async def room(self) -> None:
+        """Wait until the client has taken most of what was sent."""
+        while len(self._outbox) >= _OUTBOX_MAX and not self._is_over:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _say(self, frame: str) -> None:
+        self._send(content([frame]))
+
+    def _send(self, step: Step | _Close) -> None:
+        """Put a step into the outbox, unless nothing can be sent any more."""
+        if self._is_mute or self._is_over:
+            return
+        self._is_over = isinstance(step, Cut | _Close)
+        self._outbox.append(step)
+        self._moved.set()
+
+    def _speak(self) -> None:
+        self._is_mute = False
+        self._on_change()
 
     # --- the tasks -------------------------------------------------------------------------------------------
 
@@ -140,27 +153,32 @@ class Connection:
             keeper = tasks.create_task(self._keep())
             await self._read()
             keeper.cancel()
-            if not self._leaving:
+            if not self._is_closing:
                 writer.cancel()
-            self._leaving = True
-        while not self._outbox.empty():
-            self._outbox.get_nowait()
+        self._is_over = True
+        self._moved.set()
 
     async def _write(self) -> None:
         """Perform the steps in the outbox, one after the other."""
         with contextlib.suppress(ClientConnectionResetError):  # the client has left; the reader ends as well
             while True:
-                match await self._outbox.get():
+                while not self._outbox:
+                    self._moved.clear()
+                    await self._moved.wait()
+                match self._outbox[0]:
                     case bytes() as frames:
-                        await self._socket.write(frames)
+                        await self._stream.write(frames)
                     case Pause(seconds):
                         await asyncio.sleep(seconds)
                     case Cut():
                         self._transport.abort()
                         return
                     case _Close(code, reason):
+                        self._is_closing = True
                         await self._socket.close(code=code, message=reason.encode())
                         return
+                self._outbox.popleft()
+                self._moved.set()
 
     async def _read(self) -> None:
         """Answer requests."""
@@ -171,29 +189,28 @@ class Connection:
                     self._asked_s = None
                 continue
             if len(recent) == recent.maxlen and self._clock.time() - recent[0] < 1.0:
-                await self.close(WSCloseCode.POLICY_VIOLATION, "Too many requests")
+                self.close(WSCloseCode.POLICY_VIOLATION, "Too many requests")
                 continue
             recent.append(self._clock.time())
-            await self._answer(message)
+            self._answer(message)
 
-    async def _answer(self, message: WSMessage) -> None:
+    def _answer(self, message: WSMessage) -> None:
         if message.type is WSMsgType.PING:
-            await self.post([pong_frame(message.data)])
+            self._say(pong_frame(message.data))
         elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
             text = message.data if isinstance(message.data, str) else message.data.decode(errors="replace")
-            reply = self.subscriber.answer(text, self._now())
-            await self.post([text_frame(reply)])
+            self._say(text_frame(self.subscriber.answer(text, self._now())))
             self._on_change()
 
     async def _keep(self) -> None:
         """Ping now and then, and part from a client that does not answer or has been here for too long."""
-        limits, began_s = self._limits, self._clock.time()
-        while (now_s := self._clock.time()) - began_s < limits.lifetime_s:
+        limits = self._limits
+        ends_s = self._clock.time() + limits.lifetime_s
+        while (now_s := self._clock.time()) < ends_s:
             if self._asked_s is not None and now_s - self._asked_s > limits.pong_within_s:
-                self._leaving = True
+                self._is_over = True
                 self._transport.abort()
                 return
-            if not self._outbox.full():
-                await self.tell_time()
-            await asyncio.sleep(min(limits.ping_every_s, limits.lifetime_s))
-        await self.close(WSCloseCode.GOING_AWAY, "Connected for too long")
+            self.tell_time(self._now())
+            await asyncio.sleep(min(limits.ping_every_s, ends_s - now_s))
+        self.close(WSCloseCode.GOING_AWAY, "Connected for too long")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tradingd.model.errors import ConfigError
+from tradingd.venues.wire import content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +68,7 @@ class Plan:
         """Plan more; those whose place has passed strike at once."""
         self._coming = sorted([*self._coming, *faults], key=lambda fault: fault.after)
 
-    def steps(self, messages: list[bytes]) -> list[Step]:
+    def steps(self, messages: list[str]) -> list[Step]:
         """Return how to send these; what a cut or a mute loses is not counted."""
         steps: list[Step] = []
         while self._coming and self._coming[0].after < self.sent + len(messages):
@@ -91,6 +92,6 @@ class Plan:
                 self.add([Fault(fault.kind, self.sent, fault.count - len(hit), fault.seconds)])
         return steps + self._sent(messages)
 
-    def _sent(self, messages: list[bytes]) -> list[Step]:
+    def _sent(self, messages: list[str]) -> list[Step]:
         self.sent += len(messages)
-        return [b"".join(messages)] if messages else []
+        return [content(messages)] if messages else []

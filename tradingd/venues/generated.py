@@ -17,7 +17,7 @@ from tradingd.model.market import MINUTE, SECOND
 from tradingd.venues.trades import Trades, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,6 +59,13 @@ class _State:
     number: int = 0
     ms_quiet: int = 0  # time since the last trade
     book: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+
+
+def blocks(symbols: Sequence[str], seed: int, ts_begin: int) -> Iterator[dict[str, Trades]]:
+    """Yield the trades of all symbols, ten minutes at a time, without end."""
+    sources = {symbol: generate(symbol, seed, ts_begin) for symbol in symbols}
+    while True:
+        yield {symbol: next(source) for symbol, source in sources.items()}
 
 
 def generate(symbol: str, seed: int, ts_begin: int) -> Iterator[Trades]:
@@ -122,7 +129,7 @@ def _arrivals(rng: np.random.Generator, regime: Regime) -> tuple[NDArray[np.int6
     pushes = [np.zeros(len(times[0]))]
     for _ in range(int(rng.poisson(_BURSTS_PER_BLOCK))):
         size = 1 + int(rng.poisson(_BURST_TRADES))
-        move = float(rng.uniform(*_BURST_MOVE)) * (1.0 if rng.random() < 0.5 else -1.0)
+        move = float(rng.uniform(*_BURST_MOVE)) * float(rng.choice((-1.0, 1.0)))
         begin = int(rng.integers(0, _BLOCK_MS))
         burst = begin + np.floor(rng.exponential(_BURST_SPREAD_MS, size)).astype(np.int64)
         times.append(np.minimum(burst, _BLOCK_MS - 1))
@@ -136,7 +143,7 @@ def _levels(before: float, moves: NDArray[np.float64], gap_s: NDArray[np.float64
     """Walk from `before` by `moves`, drawn back to 0 in between."""
     kept = np.maximum(1.0 - _PULL_PER_S * gap_s, 0.0).tolist()
     steps = zip(kept, moves.tolist(), strict=True)
-    walk = accumulate(steps, lambda level, step: level * step[0] + step[1], initial=before)  # type: ignore[misc]
+    walk = accumulate(steps, lambda level, step: level * step[0] + step[1], initial=before)
     return np.fromiter(walk, np.float64, len(moves) + 1)[1:]
 
 

@@ -48,12 +48,11 @@ async def in_binances_words(
 
 
 class Rest:
-    """The endpoints, over a tape and the venue's time; `steps` are the smallest changes of price and quantity."""
+    """The endpoints, over a tape and the venue's time."""
 
-    def __init__(self, tape: Tape, now: Callable[[], int], steps: dict[str, tuple[str, str]]) -> None:
+    def __init__(self, tape: Tape, now: Callable[[], int]) -> None:
         self._tape = tape
         self._now = now
-        self._steps = steps
         self._indices = {symbol: index for index, symbol in enumerate(tape.symbols)}
 
     def routes(self) -> list[web.RouteDef]:
@@ -84,20 +83,20 @@ class Rest:
             "serverTime": self._now() // query.unit,
             "rateLimits": [],
             "exchangeFilters": [],
-            "symbols": [_symbol_info(symbol, *self._steps[symbol]) for symbol in symbols],
+            "symbols": [_symbol_info(symbol, *self._tape.steps[symbol]) for symbol in symbols],
         }
 
     def _klines(self, query: _Query) -> list[list[int | str]]:
         index = self._symbol(query)
         interval = query.text("interval")
-        start, end, limit = query.time("startTime"), query.time("endTime"), query.limit()
+        start, end, limit = query.time("startTime"), query.time("endTime", past=1), query.limit()
         query.done()
         width = INTERVALS.get(interval)
         if width is None:
             raise RestError(-1120, "Invalid interval.")
         last = self._now() // width
         if end is not None:
-            last = min(last, end // width)
+            last = min(last, (end - 1) // width)
         first = last - limit + 1
         if start is not None:
             first = -(-start // width)
@@ -108,7 +107,7 @@ class Rest:
     def _agg_trades(self, query: _Query) -> list[dict[str, Any]]:
         index = self._symbol(query)
         number, limit = query.number("fromId"), query.limit()
-        start, end = query.time("startTime"), query.time("endTime")
+        start, end = query.time("startTime"), query.time("endTime", past=1)
         query.done()
         trades = self._tape.trades(index)
         first, stop = 0, len(trades)
@@ -119,7 +118,7 @@ class Rest:
         if start is not None:
             first = int(np.searchsorted(trades.ts_market, start))
         if end is not None:
-            stop = int(np.searchsorted(trades.ts_market, end + query.unit))
+            stop = int(np.searchsorted(trades.ts_market, end))
         if number is None and start is None:
             return _trade_rows(trades.part(max(first, stop - limit), stop), query.unit)
         return _trade_rows(trades.part(first, max(first, min(stop, first + limit))), query.unit)
@@ -200,10 +199,10 @@ class _Query:
             raise RestError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
         return int(value)
 
-    def time(self, name: str) -> int | None:
-        """Return a time in ns, given in milliseconds or microseconds."""
+    def time(self, name: str, past: int = 0) -> int | None:
+        """Return a time in ns, given in milliseconds or microseconds, or one `past` it."""
         value = self.number(name)
-        return None if value is None else value * (MILLISECOND if value < _MS_MAX else MICROSECOND)
+        return None if value is None else (value + past) * (MILLISECOND if value < _MS_MAX else MICROSECOND)
 
     def limit(self) -> int:
         """Return how many rows may be answered; more than 1000 are cut to that."""
@@ -258,7 +257,9 @@ def _trade_rows(trades: Trades, unit: int) -> list[dict[str, Any]]:
 
 
 def _symbol_info(symbol: str, tick_size: str, quantity_step: str) -> dict[str, Any]:
-    digits = {f"{name}Precision": 8 for name in ("baseAsset", "quote", "quoteAsset", "baseCommission", "quoteCommission")}
+    digits = {
+        f"{name}Precision": 8 for name in ("baseAsset", "quote", "quoteAsset", "baseCommission", "quoteCommission")
+    }
     absent = ("iceberg", "oco", "oto", "quoteOrderQtyMarket", "cancelReplace", "amend")
     return {
         "symbol": symbol,
@@ -272,7 +273,12 @@ def _symbol_info(symbol: str, tick_size: str, quantity_step: str) -> dict[str, A
         "isSpotTradingAllowed": False,
         "isMarginTradingAllowed": False,
         "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": tick_size, "maxPrice": "100000000.00000000", "tickSize": tick_size},
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": tick_size,
+                "maxPrice": "100000000.00000000",
+                "tickSize": tick_size,
+            },
             {
                 "filterType": "LOT_SIZE",
                 "minQty": quantity_step,

@@ -195,9 +195,9 @@ class Subscriber:
 
     # --- the market ------------------------------------------------------------------------------------------
 
-    def frames(self, rows: Iterable[Row]) -> list[bytes]:
+    def frames(self, rows: Iterable[Row]) -> list[str]:
         """Return what it hears of trades that happen now, message by message."""
-        out: list[bytes] = []
+        out: list[str] = []
         listeners = self._listeners
         for symbol, number, ts, now, price, quantity, is_sell, bid, ask, bid_quantity, ask_quantity, is_quoted in rows:
             if now >= self._ts_close:
@@ -208,14 +208,14 @@ class Subscriber:
             if is_quoted and listener.quotes:
                 out.append(listener.words.quote(number, bid, bid_quantity, ask, ask_quantity))
             if listener.trades:
-                out.append(listener.words.trade(number, ts, now, price, quantity, is_sell=is_sell))
+                out.append(listener.words.trade(number, ts, now, price, quantity, is_sell))
             if listener.forming:
                 out += self._form(listener, number, ts, now, price, quantity, is_sell=is_sell)
         return out
 
-    def closed(self, ts: int) -> list[bytes]:
+    def closed(self, ts: int) -> list[str]:
         """Return the klines that are over at `ts`, before any trade of that time, and begin the next."""
-        out: list[bytes] = []
+        out: list[str] = []
         while ts >= self._ts_close:
             due = self._ts_close
             for listener in filter(None, self._listeners):
@@ -227,13 +227,13 @@ class Subscriber:
             self._find_close()
         return out
 
-    def shutdown(self, ts: int) -> bytes:
+    def shutdown(self, ts: int) -> str:
         """Return the announcement that the venue goes away."""
         return text_frame(shutdown_text(ts, combined=self._combined, unit=self._unit))
 
     def _form(  # noqa: PLR0913 - the columns of a trade
         self, listener: _Listener, number: int, ts: int, now: int, price: float, quantity: float, *, is_sell: bool
-    ) -> list[bytes]:
+    ) -> list[str]:
         out = []
         for forming in listener.forming.values():
             if forming.bar is None:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradingd.model.errors import ConfigError
-from tradingd.venues.trades import joined
+from tradingd.venues.trades import joined, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,11 @@ class Tape:
         self._history_ns = history_ns
         self._block = _Block(next(self._blocks))
         self.symbols = self._block.symbols
+        self.steps = {
+            symbol: (f"{step(trades.price):.8f}", f"{step(trades.quantity):.8f}")
+            for symbol, trades in zip(self.symbols, self._block.trades, strict=True)
+        }
+        """The smallest changes of each symbol's price and quantity, as they show in its first trades."""
         self.ts = self._block.ts_first if ts_open is None else ts_open
         """Market time: that of the latest trade told."""
         self._told = self._block.count_before(self.ts)

@@ -65,3 +65,8 @@ def quoted(*columns: NDArray[np.float64], before: Sequence[float]) -> NDArray[np
     """Return in which rows any of `columns` is not what it was in the row above; above the first stands `before`."""
     changes = [np.diff(column, prepend=first) != 0 for column, first in zip(columns, before, strict=True)]
     return np.asarray(np.logical_or.reduce(changes))
+
+
+def step(column: NDArray[np.float64]) -> float:
+    """Return the coarsest step, a power of ten from 1 to 1e-8, of which all values are multiples."""
+    return next((10.0**-digits for digits in range(8) if np.array_equal(np.round(column, digits), column)), 1e-8)

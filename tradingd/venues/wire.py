@@ -1,7 +1,8 @@
 """Binance's words: market data as the JSON texts, and the websocket frames, in which its public streams carry them.
 
-A message is made once for every trade and listener, so it is composed as text from parts that stay the same, and
-framed here, many to one write. What a listener wants and when it is told is decided elsewhere.
+A message is made once for every trade and listener, so it is composed as text from parts that stay the same; frames
+stay text until many of them become the bytes of one write. What a listener wants and when it is told is decided
+elsewhere.
 
 Source: binance-spot-api-docs, web-socket-streams.md (July 2026); RFC 6455, section 5.2.
 """
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from tradingd.adapters.feeds.binance_symbols import stream_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tradingd.venues.klines import Kline
 
 MILLISECOND, MICROSECOND = 1_000_000, 1_000
@@ -41,29 +44,37 @@ def dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def frame(content: bytes, opcode: int = _TEXT) -> bytes:
-    """Return one whole frame from a server, which masks nothing."""
-    size = len(content)
+def _head(opcode: int, size: int) -> str:
+    """Return how a frame from a server begins, which masks nothing; each character stands for a byte."""
     if size < _SHORT:
-        return bytes((opcode, size)) + content
+        return chr(opcode) + chr(size)
     if size < _MEDIUM:
-        return bytes((opcode, 126, size >> 8, size & 255)) + content
-    return bytes((opcode, 127)) + size.to_bytes(8, "big") + content
+        return chr(opcode) + "\x7e" + chr(size >> 8) + chr(size & 255)
+    return chr(opcode) + "\x7f" + size.to_bytes(8, "big").decode("latin-1")
 
 
-def text_frame(text: str) -> bytes:
-    """Return a text message."""
-    return frame(text.encode())
+_HEADS = [_head(_TEXT, size) for size in range(1024)]
 
 
-def ping_frame(ts: int) -> bytes:
-    """Return a ping that carries the venue's time, in milliseconds."""
-    return frame(b"%d" % (ts // MILLISECOND), _PING)
+def text_frame(text: str) -> str:
+    """Return a text message, which must be ASCII, framed; characters stand for bytes until they are sent."""
+    size = len(text)
+    return (_HEADS[size] if size < len(_HEADS) else _head(_TEXT, size)) + text
 
 
-def pong_frame(payload: bytes) -> bytes:
+def content(frames: Iterable[str]) -> bytes:
+    """Return the bytes of frames, to be sent together."""
+    return "".join(frames).encode("latin-1")
+
+
+def ping_frame(payload: bytes) -> str:
+    """Return a ping."""
+    return _head(_PING, len(payload)) + payload.decode("latin-1")
+
+
+def pong_frame(payload: bytes) -> str:
     """Return the answer to a client's ping."""
-    return frame(payload, _PONG)
+    return _head(_PONG, len(payload)) + payload.decode("latin-1")
 
 
 class Words:
@@ -75,29 +86,33 @@ class Words:
         self._combined, self._end = combined, "}}" if combined else "}"
         self._trade = self._begin("aggTrade") + '{"e":"aggTrade","E":'
         self._trade_symbol = f',"s":{self._symbol},"a":'
+        self._sides = {sell: f',"m":{str(sell).lower()},"M":true{self._end}' for sell in (False, True)}
         self._quote = self._begin("bookTicker") + '{"u":'
         self._quote_symbol = f',"s":{self._symbol},"b":"'
 
     def _begin(self, kind: str) -> str:
         return f'{{"stream":"{self._name}@{kind}","data":' if self._combined else ""
 
-    def trade(self, number: int, ts: int, ts_market: int, price: float, quantity: float, *, is_sell: bool) -> bytes:
+    def trade(  # noqa: PLR0913 - the columns of a trade
+        self, number: int, ts: int, ts_market: int, price: float, quantity: float, is_sell: bool
+    ) -> str:
         """Return an aggregated trade, which here is always a single one."""
-        unit = self._unit
+        told = str(ts_market // self._unit)
+        traded = told if ts == ts_market else str(ts // self._unit)
+        own = str(number)
         return text_frame(
-            f'{self._trade}{ts_market // unit}{self._trade_symbol}{number},"p":"{decimals[price]}",'
-            f'"q":"{decimals[quantity]}","f":{number},"l":{number},"T":{ts // unit},'
-            f'"m":{"true" if is_sell else "false"},"M":true{self._end}'
+            f'{self._trade}{told}{self._trade_symbol}{own},"p":"{decimals[price]}","q":"{decimals[quantity]}",'
+            f'"f":{own},"l":{own},"T":{traded}{self._sides[is_sell]}'
         )
 
-    def quote(self, number: int, bid: float, bid_quantity: float, ask: float, ask_quantity: float) -> bytes:
+    def quote(self, number: int, bid: float, bid_quantity: float, ask: float, ask_quantity: float) -> str:
         """Return the best prices; their update is numbered by the trade that follows them."""
         return text_frame(
             f'{self._quote}{number}{self._quote_symbol}{decimals[bid]}","B":"{decimals[bid_quantity]}",'
             f'"a":"{decimals[ask]}","A":"{decimals[ask_quantity]}"{self._end}'
         )
 
-    def kline(self, bar: Kline, interval: str, width: int, ts_market: int, *, is_closed: bool) -> bytes:
+    def kline(self, bar: Kline, interval: str, width: int, ts_market: int, *, is_closed: bool) -> str:
         """Return a bar as it is now."""
         unit = self._unit
         return text_frame(
@@ -105,7 +120,7 @@ class Words:
             f'"k":{{"t":{bar.ts_open // unit},"T":{(bar.ts_open + width) // unit - 1},"s":{self._symbol},'
             f'"i":"{interval}","f":{bar.first_id},"L":{bar.last_id},"o":"{bar.open:.8f}","c":"{bar.close:.8f}",'
             f'"h":"{bar.high:.8f}","l":"{bar.low:.8f}","v":"{bar.volume:.8f}","n":{bar.count},'
-            f'"x":{"true" if is_closed else "false"},"q":"{bar.quote_volume:.8f}","V":"{bar.buy_volume:.8f}",'
+            f'"x":{str(is_closed).lower()},"q":"{bar.quote_volume:.8f}","V":"{bar.buy_volume:.8f}",'
             f'"Q":"{bar.buy_quote_volume:.8f}","B":"0"}}{self._end}'
         )
 

@@ -10,9 +10,9 @@ Source: Binance Spot API documentation, "WebSocket Streams" and "Market Data end
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, TypeVar
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -23,6 +23,7 @@ from tradingd.adapters.feeds.binance_wire import (
     MILLISECOND,
     BookTicker,
     Channel,
+    FeedCounts,
     Hole,
     Kline,
     Refusal,
@@ -36,7 +37,7 @@ from tradingd.model.events import FeedGap
 from tradingd.model.market import Tick, Timeframe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from tradingd.adapters.feeds.aggregation import Sessions
     from tradingd.model.events import MarketEvent
@@ -60,19 +61,7 @@ _REST_S, _FILL_S = 10.0, 2.0  # how long an answer may take; a fill holds up the
 _URL_MAX = 8000  # what a request line can hold
 _ATTEMPTS, _RETRY_S = 5, 30.0
 _INVALID_SYMBOL = -1121
-_TOO_MANY, _BANNED, _SERVER_ERRORS = 429, 418, 500
-
-
-@dataclass(slots=True)
-class FeedCounts:
-    """What a feed met: `filled` trades came from REST, `gaps` were told."""
-
-    duplicates: int = 0
-    malformed: int = 0
-    filled: int = 0
-    gaps: int = 0
-    lost: int = 0
-    stale: int = 0
+_OK, _BANNED, _TOO_MANY, _SERVER_ERRORS = 200, 418, 429, 500
 
 
 class _RefusedError(FeedError):
@@ -209,8 +198,8 @@ class BinanceProvider:
         Raises:
             FeedError: the venue does not know an instrument, or they are too many for one subscription.
         """
-        tape = Tape(instruments)
-        url = f"{self._ws_url}/stream?streams={quote('/'.join(tape.streams), safe='@/')}"
+        tape = Tape(instruments, self.counts)
+        url = f"{self._ws_url}/stream?streams={'/'.join(tape.streams)}"
         if len(url) > _URL_MAX:
             msg = f"{len(tape.channels)} instruments are too many for one subscription; the address holds {_URL_MAX}"
             raise FeedError(msg)
@@ -234,47 +223,121 @@ class BinanceProvider:
         if received is Change.STALE:
             self.counts.stale += 1
             self._on_state("stale", wire.reason)
-            return self._gaps(tape, tape.channels, wire.reason)
+            return self._cut_off(tape, wire.reason)
         self._on_state("lost", wire.reason)
         if received is Change.LOST:  # what was said meanwhile may still be had
             self.counts.lost += 1
             return ()
-        return self._gaps(tape, tape.channels, wire.reason)
+        return self._cut_off(tape, wire.reason)
 
     async def _read(self, frame: bytes, wire: LastingConnection, tape: Tape) -> Sequence[Tick | FeedGap]:
-        duplicates, malformed = tape.duplicates, tape.malformed
         said = tape.read(frame)
         if isinstance(said, Tick):
             return (said,)
         if isinstance(said, Hole):
-            return (*await self._fill(tape, said), said.tick)
+            return await self._fill(said)
         if said is not None:
             await wire.renew()
-        self.counts.duplicates += tape.duplicates - duplicates
-        self.counts.malformed += tape.malformed - malformed
         return ()
 
-    async def _fill(self, tape: Tape, hole: Hole) -> Sequence[Tick | FeedGap]:
-        """Ask for the trades of a hole; return all of them, or a gap."""
+    async def _fill(self, hole: Hole) -> Sequence[Tick | FeedGap]:
+        """Ask for the trades of a hole; return all of them and the one that told, or that between gaps.
+
+        Bars may change anywhere in a gap: the one that formed before and the one that forms after it have a hole.
+        """
+        channel, tick = hole.channel, hole.tick
         if 0 < len(hole.ids) <= _ROWS_MAX:
-            trades = await self._trades_from(hole.channel, hole.ids[0], len(hole.ids))
-            if [trade.id for trade in trades] == list(hole.ids):
+            trades = await self._trades(channel, hole.ids[0], len(hole.ids))
+            if [trade.id for trade in trades if trade.is_sane] == list(hole.ids):
                 self.counts.filled += len(trades)
-                return [hole.channel.tick(trade) for trade in trades]
-        why = f"trades {hole.ids[0]} to {hole.ids[-1]} are missing" if hole.ids else "the venue counts trades anew"
-        return self._gaps(tape, [hole.channel], why)
+                return [*(channel.tick(trade) for trade in trades), tick]
+        missing = f"trades {hole.ids[0]} to {hole.ids[-1]} are missing" if hole.ids else "trades are counted anew"
+        self.counts.gaps += 1
+        self._on_state("gap", f"{channel.instrument}: {missing}")
+        return FeedGap(channel.instrument, hole.ts), tick, FeedGap(channel.instrument, tick.ts)
 
     async def _missed(self, tape: Tape) -> Sequence[Tick | FeedGap]:
-        """Ask for what was traded while there was no connection; what cannot be had so, the next trade's id tells."""
-        channels = [channel for channel in tape.channels if channel.last_id]
+        """Ask for what was traded while there was no connection; more than one answer can hold is left to a hole."""
+        channels = [channel for channel in tape.channels if channel.last_id is not None]
         async with asyncio.TaskGroup() as group:
-            asked = [
-                group.create_task(self._trades_from(channel, channel.last_id + 1, _ROWS_MAX)) for channel in channels
-            ]
-        events: list[Tick | FeedGap] = []
-        for channel, task in zip(channels, asked, strict=True):
-            trades = task.result()
-            if len(trades) < _ROWS_MAX:
-                for trade in trades: 
-                    ...
-        return events
+            asked = [group.create_task(self._trades(c, (c.last_id or 0) + 1, _ROWS_MAX)) for c in channels]
+        turns: list[tuple[int, Sequence[Tick | FeedGap]]] = []
+        for channel, answer in zip(channels, asked, strict=True):
+            trades = answer.result()
+            for trade in trades if len(trades) < _ROWS_MAX else ():
+                said = tape.take(channel, trade, quoted=False)
+                if isinstance(said, Hole):
+                    turns.append((channel.ts, await self._fill(said)))
+                elif said is not None:
+                    turns.append((channel.ts, (said,)))
+                    self.counts.filled += 1
+        turns.sort(key=itemgetter(0))  # stable: each instrument's trades stay in their order
+        return [event for _, events in turns for event in events]
+
+    def _cut_off(self, tape: Tape, reason: str) -> Sequence[FeedGap]:
+        """Tell that what forms now has a hole, once something has formed."""
+        if not tape.ts:
+            return ()
+        self.counts.gaps += 1
+        self._on_state("gap", f"{', '.join(channel.instrument for channel in tape.channels)}: {reason}")
+        return [FeedGap(channel.instrument, tape.ts) for channel in tape.channels]
+
+    async def _refuse_unknown(self, tape: Tape) -> None:
+        """Ask for every symbol's price once, since a stream of an unknown symbol is just silent."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._is_unknown(channel.symbol)) for channel in tape.channels]
+        unknown = [c.instrument for c, answer in zip(tape.channels, asked, strict=True) if answer.result()]
+        if unknown:
+            msg = f"{self._rest_url} does not know {', '.join(unknown)}; name symbols as it does"
+            raise FeedError(msg)
+
+    async def _is_unknown(self, symbol: str) -> bool:
+        try:
+            await self._once("ticker/bookTicker", BookTicker, _FILL_S, {"symbol": symbol})
+        except _RefusedError as error:
+            return error.code == _INVALID_SYMBOL
+        except _UnavailableError:  # then only the stream can tell
+            return False
+        return False
+
+    # --- REST ----------------------------------------------------------------------------------------------------
+
+    async def _trades(self, channel: Channel, from_id: int, limit: int) -> list[Trade]:
+        """Return trades by their ids, none where the venue does not give them: the feed does not wait for a retry."""
+        query: dict[str, str | int] = {"symbol": channel.symbol, "fromId": from_id, "limit": limit}
+        try:
+            return await self._once("aggTrades", list[Trade], _FILL_S, query)
+        except FeedError:
+            return []
+
+    @stamina.retry(on=_again, attempts=_ATTEMPTS, timeout=_RETRY_S)
+    async def _ask(self, path: str, answer: type[T], **query: str | int) -> T:
+        return await self._once(path, answer, _REST_S, query)
+
+    async def _once(self, path: str, answer: type[T], timeout_s: float, query: Mapping[str, str | int]) -> T:
+        """Ask the venue.
+
+        Raises:
+            FeedError: it refuses, does not answer, or answers what cannot be read.
+        """
+        url = f"{self._rest_url}/api/v3/{path}"
+        asked = f"{url}?{urlencode(query)}"
+        try:
+            async with self._http.get(url, params=query, timeout=aiohttp.ClientTimeout(timeout_s)) as response:
+                status, body = response.status, await response.read()
+                later = response.headers.get("Retry-After", "")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            msg = f"{asked}: {str(error) or type(error).__name__}"
+            raise _UnavailableError(msg) from error
+        if status in {_TOO_MANY, _BANNED} or status >= _SERVER_ERRORS:
+            msg = f"{asked}: status {status}"
+            raise _UnavailableError(msg, float(later) if later.isdecimal() else None)
+        try:
+            if status == _OK:
+                return msgspec.json.decode(body, type=answer, strict=False)
+            refusal = msgspec.json.decode(body, type=Refusal, strict=False)
+        except msgspec.MsgspecError as error:
+            msg = f"{asked}: status {status}, and an answer that cannot be read: {error}"
+            raise _RefusedError(msg, 0) from error
+        msg = f"{asked}: refused with {refusal.code}, {refusal.msg}"
+        raise _RefusedError(msg, refusal.code)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tradingd.adapters.feeds.binance_symbols import stream_name
 from tradingd.model.errors import FeedError
 from tradingd.model.market import Tick
 
@@ -34,6 +35,11 @@ class Trade(msgspec.Struct):
     price: float = msgspec.field(name="p")
     quantity: float = msgspec.field(name="q")
     ts_ms: int = msgspec.field(name="T")
+
+    @property
+    def is_sane(self) -> bool:
+        """Whether its figures can be those of a trade."""
+        return 0 < self.price < math.inf and 0 <= self.quantity < math.inf and self.ts_ms > 0
 
 
 class Kline(msgspec.Struct, array_like=True):
@@ -85,14 +91,15 @@ class _Frame(msgspec.Struct):
 
 
 class Channel:
-    """One instrument as the venue streams it; `last_id` is 0 before its first trade."""
+    """One instrument as the venue streams it: its last trade, none before the first, and the quotes known."""
 
     __slots__ = ("ask", "bid", "instrument", "last_id", "symbol", "ts")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument.id
         self.symbol = instrument.symbol
-        self.last_id = self.ts = 0
+        self.last_id: int | None = None
+        self.ts = 0
         self.bid = self.ask = 0.0
 
     def tick(self, trade: Trade, bid: float = 0.0, ask: float = 0.0) -> Tick:
@@ -100,11 +107,24 @@ class Channel:
         return Tick(self.instrument, trade.ts_ms * MILLISECOND, trade.price, trade.quantity, bid, ask)
 
 
+@dataclass(slots=True)
+class FeedCounts:
+    """What a feed met: trades said twice, frames that could not be read, trades had from REST, gaps told, losses."""
+
+    duplicates: int = 0
+    malformed: int = 0
+    filled: int = 0
+    gaps: int = 0
+    lost: int = 0
+    stale: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Trades that were not said before `tick`; no `ids` where the venue began to count anew."""
+    """Trades that were not said between `ts` and `tick`; no `ids` where the venue began to count anew."""
 
     channel: Channel
+    ts: int
     ids: range
     tick: Tick
 
@@ -116,21 +136,18 @@ class Notice(enum.Enum):
 
 
 class Tape:
-    """All that one subscription says, in order, as ticks.
-
-    `duplicates` and `malformed` count trades that were said already and frames that could not be read; `ts` is the
-    latest time of all trades.
+    """All that one subscription says, in order, as ticks; `ts` is the latest time of all trades.
 
     Raises:
         FeedError: two instruments are one to the venue.
     """
 
-    def __init__(self, instruments: Sequence[Instrument]) -> None:
-        self.duplicates = self.malformed = 0
+    def __init__(self, instruments: Sequence[Instrument], counts: FeedCounts) -> None:
         self.ts = 0
+        self._counts = counts
         self.channels = [Channel(instrument) for instrument in dict.fromkeys(instruments)]
-        self._trades = {f"{channel.symbol.lower()}@aggTrade": channel for channel in self.channels}
-        self._quotes = {f"{channel.symbol.lower()}@bookTicker": channel for channel in self.channels}
+        self._trades = {f"{stream_name(channel.symbol)}@aggTrade": channel for channel in self.channels}
+        self._quotes = {f"{stream_name(channel.symbol)}@bookTicker": channel for channel in self.channels}
         if len(self._trades) < len(self.channels):
             msg = f"{', '.join(c.instrument for c in self.channels)}: two of them have one symbol; subscribe them apart"
             raise FeedError(msg)
@@ -154,26 +171,26 @@ class Tape:
                 channel.bid, channel.ask = _known(quote.bid), _known(quote.ask)
                 return None
         except (msgspec.MsgspecError, UnicodeError):
-            self.malformed += 1
+            self._counts.malformed += 1
             return None
         return Notice.SHUTDOWN if b'"serverShutdown"' in frame else None
 
     def take(self, channel: Channel, trade: Trade, *, quoted: bool = True) -> Tick | Hole | None:
         """Take one trade in; `quoted` ones happened under the present quotes."""
         ts = trade.ts_ms * MILLISECOND
-        if not (0 < trade.price < math.inf and 0 <= trade.quantity < math.inf and ts > 0):
-            self.malformed += 1
+        if not trade.is_sane:
+            self._counts.malformed += 1
             return None
-        last_id = channel.last_id
-        if trade.id <= last_id and ts <= channel.ts:
-            self.duplicates += 1
+        last_id, ts_last = channel.last_id, channel.ts
+        if last_id is not None and trade.id <= last_id and ts <= ts_last:
+            self._counts.duplicates += 1
             return None
         tick = channel.tick(trade, channel.bid, channel.ask) if quoted else channel.tick(trade)
-        channel.last_id, channel.ts = trade.id, ts
+        channel.last_id, channel.ts = trade.id, max(ts, ts_last)
         self.ts = max(self.ts, ts)
-        if trade.id == last_id + 1 or not last_id:
+        if last_id is None or trade.id == last_id + 1:
             return tick
-        return Hole(channel, range(last_id + 1, trade.id), tick)
+        return Hole(channel, ts_last, range(last_id + 1, trade.id), tick)
 
 
 def _known(price: float) -> float:

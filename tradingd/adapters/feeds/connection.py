@@ -58,18 +58,13 @@ class LastingConnection:
         Raises:
             FeedError: the address is none.
         """
-        if self._former is not None:
-            try:
-                return await self._former.recv(decode=False)
-            except ConnectionClosed:
-                self._former = None
-                return Change.CONNECTED
         if self._present is None:
             return await self._come_back()
         if self._now() >= self._renew_s:
             await self.renew()
-            return await self.receive()
         try:
+            if self._former is not None:
+                return await self._rest_of(self._former)
             async with asyncio.timeout(self._stale_s):
                 return await self._present.recv(decode=False)
         except TimeoutError:
@@ -98,6 +93,14 @@ class LastingConnection:
             if one is not None:
                 await one.close()
         self._former = self._present = None
+
+    async def _rest_of(self, former: ClientConnection) -> bytes | Change:
+        """Return what was still under way on a connection that was replaced, then that its successor is in place."""
+        try:
+            return await former.recv(decode=False)
+        except ConnectionClosed:
+            self._former = None
+            return Change.CONNECTED
 
     async def _come_back(self) -> Change:
         while True:

@@ -76,8 +76,7 @@ class RecordedProvider:
         turn = 0
         for _, events in merged(list(wanted.values())):
             for event in events:
-                if event.ts > self._now:
-                    self._now = event.ts
+                self._now = max(self._now, event.ts)
                 if self._speed is not None:
                     ts_began = ts_began or event.ts
                     ahead_s = (event.ts - ts_began) / SECOND / self._speed - (loop.time() - began)

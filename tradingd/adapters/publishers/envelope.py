@@ -13,8 +13,6 @@ from msgspec import Meta
 
 from tradingd.model.trading import Alert, AlertKind, AlertType
 
-VERSION = 1
-
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Values = dict[str, float | None]
 
@@ -54,7 +52,7 @@ def envelope(alert: Alert, journal_ms: int, zone: dt.tzinfo) -> bytes:
     moment = (_EPOCH + dt.timedelta(microseconds=alert.ts // 1000)).astimezone(zone)
     return _encode(
         Envelope(
-            v=VERSION,
+            v=1,
             id=f"{journal_ms}-{alert.id}",
             kind=alert.kind,
             strategy_id=alert.strategy,

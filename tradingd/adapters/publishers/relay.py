@@ -26,7 +26,7 @@ Row = tuple[int, bytes]
 class Outbox(Protocol):
     """Alerts that are durable, and which of them have been delivered."""
 
-    def unsent(self, limit: int) -> Sequence[Row]:
+    async def unsent(self, limit: int) -> Sequence[Row]:
         """Return the first rows not marked yet, at most `limit`, in the order of their numbers."""
 
     async def mark_sent(self, numbers: Sequence[int]) -> None:
@@ -67,7 +67,7 @@ class Relay:
         self.delivered = 0
         self._outbox, self._publisher, self._on_state = outbox, publisher, on_state
         self._check_every_s, self._wait_s_max = check_every_s, wait_s_max
-        self._told: tuple[bool, str] | None = None
+        self._told: bool | None = None
         self._woken = asyncio.Event()
         self._drained = asyncio.Event()
 
@@ -97,32 +97,35 @@ class Relay:
         """Relay until the publisher fails; raise only where it failed at once, so that waits grow."""
         achieved = False
         try:
-            await self._publisher.check()
             while True:
                 self._woken.clear()
-                if rows := self._outbox.unsent(BATCH_MAX):
+                if rows := await self._outbox.unsent(BATCH_MAX):
                     await self._publisher.publish(rows)
                     await self._outbox.mark_sent([number for number, _ in rows])
                     self.delivered += len(rows)
                 else:
-                    await self._idle()
-                self._tell(connected=True)
+                    self._drained.set()
+                    if achieved and await self._news():
+                        continue
+                    await self._publisher.check()
                 achieved = True
+                self._tell(connected=True, reason="")
         except PublisherError as error:
             self._tell(connected=False, reason=str(error))
             if not achieved:
                 raise
 
-    async def _idle(self) -> None:
-        """Wait for rows; where none come, see that the other side is still there."""
-        self._drained.set()
+    async def _news(self) -> bool:
+        """Wait for rows, and say whether they came before it was time to check."""
         try:
             async with asyncio.timeout(self._check_every_s):
                 await self._woken.wait()
         except TimeoutError:
-            await self._publisher.check()
+            return False
+        return True
 
-    def _tell(self, *, connected: bool, reason: str = "") -> None:
+    def _tell(self, *, connected: bool, reason: str) -> None:
         self.connected = connected
-        if self._told is None or self._told[0] != connected:
-            ...
+        if self._told is not connected:
+            self._told = connected
+            self._on_state(connected, reason)

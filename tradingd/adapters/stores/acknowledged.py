@@ -91,15 +91,19 @@ def read_acknowledged(directory: Path) -> Extent:
 
     Raises:
         OSError: the file cannot be read.
-        StoreError: it is not whole.
+        StoreError: there is none, or it is not whole.
     """
+    path = _path(directory)
+    if not path.exists():
+        msg = f"there is no file {path.name}, so no journal was made here, or it is not whole"
+        raise StoreError(msg)
     for _ in range(_TRIES):
-        content = _path(directory).read_bytes()
+        content = path.read_bytes()
         fields, checksum = content[: _FIELDS.size], content[_FIELDS.size :]
         if len(fields) == _FIELDS.size and fields.startswith(_MAGIC) and checksum == _SUM.pack(crc32(fields)):
             _, genesis, ticks, *heads = _FIELDS.unpack(fields)
             return Extent(genesis, ticks, Head(*heads[0:2]), Head(*heads[2:4]), Head(*heads[4:6]))
-    msg = f"{_path(directory).name} is not what was written; nothing else says how far the journal must reach"
+    msg = f"{path.name} is not what was written; nothing else says how far the journal must reach"
     raise StoreError(msg)
 
 

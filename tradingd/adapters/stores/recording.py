@@ -75,7 +75,8 @@ def read(path: Path) -> Recording:
             meta = read_meta(connection, acknowledged)
             extent, required = read_extent(connection, acknowledged)
         segments = find_segments(path / "segments")  # after it, since rows follow from ticks
-    return Recording(path, meta, int(meta.pop("created_ms")), extent, required, segments)
+    created_ms = int(meta.pop("created_ms"))
+    return Recording(path, meta, created_ms, extent, required, segments)
 
 
 def read_events(

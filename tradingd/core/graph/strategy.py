@@ -203,6 +203,7 @@ class StrategyRuntime:
             node.state, node.scope, node.parent = State.ARMED, scope, parent
             node.on_armed(self, by_start=by_start)
             insort(self.armed, node, key=_KEY)
+            self.eager = self.eager or node.eager
 
     def arm_children(self, node: Node, scope: Run | None, *, by_start: bool = False) -> None:
         """Arm every child of a node into a scope."""

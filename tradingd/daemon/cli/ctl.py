@@ -39,8 +39,11 @@ def ctl(  # noqa: PLR0913 - the options of the command
 
     try:
         answer = asyncio.run(ask(path, {"verb": verb, "strategy": strategy}, wait))
-    except (OSError, TimeoutError) as error:
-        typer.echo(f"tradingd: nobody answers at {path}: {error or 'no answer in time'}", err=True)
+    except TimeoutError:
+        typer.echo(f"tradingd: no answer from {path} within {wait} s", err=True)
+        raise typer.Exit(EXIT_UNREACHABLE) from None
+    except OSError as error:
+        typer.echo(f"tradingd: nobody answers at {path}: {error}", err=True)
         raise typer.Exit(EXIT_UNREACHABLE) from None
     if as_json:
         typer.echo(json.dumps(answer.get("status", answer), indent=2))

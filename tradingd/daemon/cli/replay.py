@@ -20,10 +20,9 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Step a recorded session's events, fills and deadlines again, and name the first command that differs."""
-    from tradingd.adapters.stores.journal import read
-    from tradingd.daemon import wiring
+    from tradingd.daemon import state, wiring
 
-    outcome = wiring.replay(read(state_dir))
+    outcome = wiring.replay(state.recording(state_dir))
     answer = {
         "events": outcome.events,
         "commands": outcome.commands,

@@ -2,6 +2,7 @@
 
 # Annotations are evaluated here: typer reads them.
 # ruff: noqa: PLC0415 - help must not wait for what only the work needs
+import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,8 +37,7 @@ def run(
 
 def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
     """Return uvloop's loop where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
+    if importlib.util.find_spec("uvloop") is None:
         return None
-    return uvloop.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+    return factory

@@ -162,6 +162,13 @@ def test_stop_and_reverse() -> None:
     assert not story.desk.positions.open()
 
 
+def test_a_signal_armed_by_a_fill_is_looked_at_by_the_event_that_filled() -> None:
+    nodes = [start(), signal("A", 1), entry("e", "p"), signal("B", 1), exit_("x", {"maxReEntries": None})]
+    story = Story(drawing(nodes, ["start > A > e > B > x"])).run(4)
+    assert story.orders() == ["1 entry buy p 1", "2 exit sell p 1"]  # at the open of 2 the last closed bar is 1
+    assert story.desk.positions.closed[0].exit_ts == T0 + 3 * MINUTE - 1  # no order fills on the event that caused it
+
+
 def test_target_and_stop_as_siblings_send_one_closing_order() -> None:
     nodes = [start(), signal("A", 0), entry("e", "p"), signal("T", 3), exit_("xt"), signal("S", 3), exit_("xs")]
     story = Story(drawing(nodes, ["start > A > e > T > xt", "e > S > xs"])).run(5)
