@@ -89,6 +89,7 @@ class Sequencer:
         self._envelope, self._on_durable = envelope, on_durable
         self._staged = False
         self._crossed = 0
+        self._until, self._on_until = FOREVER, on_durable
         self._jobs: list[Callable[[Session], None]] = []
 
     # --- told by the session ---------------------------------------------------------------------------------
@@ -118,6 +119,10 @@ class Sequencer:
         """Have a job done between two events, at the next boundary of market time."""
         self._jobs.append(job)
 
+    def stop_at(self, ts: int, on_reached: Callable[[], None]) -> None:
+        """Take nothing from market time `ts` on; tell when it has come."""
+        self._until, self._on_until = ts, on_reached
+
     # --- the loop --------------------------------------------------------------------------------------------
 
     async def run(self, session: Session) -> None:
@@ -141,8 +146,11 @@ class Sequencer:
         for event in batch:
             self.take(session, event)
         if self._clock is not None:
-            self._cross(session, self._clock.now())
-            session.advance(self._clock.now() - self._grace)
+            now = self._clock.now()
+            self._cross(session, now)
+            session.advance(min(now - self._grace, self._until - 1))
+            if now - self._grace >= self._until:
+                self._on_until()
         await self.settle()
         self.progress += 1
 
@@ -150,6 +158,9 @@ class Sequencer:
         """Take one event, unless it is stamped further ahead of the clock than clocks may differ."""
         if self._clock is not None and event.ts > self._clock.now() + AHEAD_NS_MAX * max(self._clock.speed, 1):
             self.ahead += 1
+            return
+        if event.ts >= self._until:
+            self._on_until()
             return
         self._cross(session, event.ts)
         if isinstance(event, Tick | FoldedTick | BarOpened | Bar):

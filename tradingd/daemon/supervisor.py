@@ -57,14 +57,17 @@ CRASHED = 70  # EX_SOFTWARE
 
 
 class Daemon:
-    """One account's paper trading, from a configuration file.
+    """One account's paper trading, from a configuration file; for `span_ns` of market time, or until it is stopped.
 
     Raises:
         ConfigError: the configuration or a strategy is wrong.
         StoreError: the state directory is in use, or cannot be written.
     """
 
-    def __init__(self, path: Path | None, environment: Mapping[str, str], overrides: Iterable[str]) -> None:
+    def __init__(
+        self, path: Path | None, environment: Mapping[str, str], overrides: Iterable[str], span_ns: int | None = None
+    ) -> None:
+        self._span_ns = span_ns
         self._path, self._environment, self._overrides = path, environment, tuple(overrides)
         self.desired = desired.read(path, environment, self._overrides)
         settings = self.settings = self.desired.settings
@@ -117,6 +120,8 @@ class Daemon:
         simulator = Simulator(core_settings(self.settings).simulation)
         self.session = Session(engine, simulator, self.sequencer.on_command, self.sequencer.on_event)
         self.queue = queue
+        if self._span_ns is not None:
+            self.sequencer.stop_at(begin + self._span_ns, self._stop.set)
         wanted = self.desired
         history = await self._history(wanted.documents, begin)
         self.session.tell(StrategiesReplaced(begin, wanted.sources, wanted.instruments, tuple(history)))

@@ -134,8 +134,7 @@ class Rest:
         symbols, is_single = self._symbols(query)
         rows = []
         for symbol in symbols:
-            trades = self._tape.trades(self._indices[symbol])
-            last = trades.part(max(len(trades) - 1, 0), len(trades))
+            last = self._tape.latest(self._indices[symbol])
             rows.append({"symbol": symbol} | {key: _last(getattr(last, name)) for key, name in columns.items()})
         return rows[0] if is_single else rows
 

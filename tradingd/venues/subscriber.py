@@ -160,7 +160,6 @@ class Subscriber:
         if not isinstance(params[-1], bool):
             raise RequestError(1, "Invalid value type: expected Boolean")
         self._combined = params[-1]
-        self._listeners = [None] * len(self._listeners)
         self._listen(self._streams, ts)
         return None
 

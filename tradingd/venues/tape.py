@@ -76,6 +76,13 @@ class Tape:
         told = self._block.told(symbol, self._told)
         return joined([*(block.trades[symbol] for block in self._past), told])
 
+    def latest(self, symbol: int) -> Trades:
+        """Return the last trade of a symbol that has been told, none where there is none."""
+        told = self._block.told(symbol, self._told)
+        parts = (block.trades[symbol] for block in reversed(self._past))
+        last = told if len(told) else next((trades for trades in parts if len(trades)), told)
+        return last.part(max(len(last) - 1, 0), len(last))
+
     def _turn(self) -> None:
         """Go on to the block that has the next trade, and forget what is too old."""
         while self._told == len(self._block.ts):

@@ -94,7 +94,13 @@ class Words:
         return f'{{"stream":"{self._name}@{kind}","data":' if self._combined else ""
 
     def trade(  # noqa: PLR0913 - the columns of a trade
-        self, number: int, ts: int, ts_market: int, price: float, quantity: float, is_sell: bool
+        self,
+        number: int,
+        ts: int,
+        ts_market: int,
+        price: float,
+        quantity: float,
+        is_sell: bool,  # noqa: FBT001 - hot
     ) -> str:
         """Return an aggregated trade, which here is always a single one."""
         told = str(ts_market // self._unit)

@@ -42,7 +42,7 @@ class RecordedProvider:
         self._speed = speed
 
     async def history(self, instrument: Instrument, timeframe: Timeframe, count: int, until: int) -> Sequence[Bar]:
-        """Return at most `count` closed bars that end at or before `until`, oldest first.
+        """Return at most `count` closed bars that end at or before `until` and the stream's present, oldest first.
 
         Raises:
             FeedError: there are no data of the instrument, or only of bars that do not make up such ones.
@@ -51,7 +51,7 @@ class RecordedProvider:
         if isinstance(rows, BarRows) and timeframe.ns % rows.timeframe.ns and timeframe.ns != DAY:
             msg = f"{instrument.id}: bars of {timeframe} cannot be made of the stored bars of {rows.timeframe}"
             raise FeedError(msg)
-        return await asyncio.to_thread(self._history, rows, instrument, timeframe, count, until)
+        return await asyncio.to_thread(self._history, rows, instrument, timeframe, count, min(until, self._now))
 
     async def last(self, instrument: Instrument) -> tuple[Tick, int] | None:
         """Return the last tick, or close of a bar, before the stream's present, and its age in ns.

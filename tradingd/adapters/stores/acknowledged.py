@@ -33,13 +33,13 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far a journal reaches: the last tick that is on the disk, and the last row of each table.
+    """How far a journal reaches: the last event up to which everything is durable, and the last row of each table.
 
     `genesis` is the hash of the header, which the first row of each table follows.
     """
 
     genesis: bytes
-    ticks: int
+    seq: int
     records: Head
     commands: Head
     outbox: Head
@@ -101,8 +101,8 @@ def read_acknowledged(directory: Path) -> Extent:
         content = path.read_bytes()
         fields, checksum = content[: _FIELDS.size], content[_FIELDS.size :]
         if len(fields) == _FIELDS.size and fields.startswith(_MAGIC) and checksum == _SUM.pack(crc32(fields)):
-            _, genesis, ticks, *heads = _FIELDS.unpack(fields)
-            return Extent(genesis, ticks, Head(*heads[0:2]), Head(*heads[2:4]), Head(*heads[4:6]))
+            _, genesis, seq, *heads = _FIELDS.unpack(fields)
+            return Extent(genesis, seq, Head(*heads[0:2]), Head(*heads[2:4]), Head(*heads[4:6]))
     msg = f"{path.name} is not what was written; nothing else says how far the journal must reach"
     raise StoreError(msg)
 
@@ -113,5 +113,5 @@ def _path(directory: Path) -> Path:
 
 def _pack(extent: Extent) -> bytes:
     heads = (*extent.records, *extent.commands, *extent.outbox)
-    fields = _FIELDS.pack(_MAGIC, extent.genesis, extent.ticks, *heads)
+    fields = _FIELDS.pack(_MAGIC, extent.genesis, extent.seq, *heads)
     return fields + _SUM.pack(crc32(fields))

@@ -31,7 +31,14 @@ from tradingd.adapters.stores.ledger import (
     store_errors,
 )
 from tradingd.adapters.stores.recording import read_events
-from tradingd.adapters.stores.segments import SegmentReader, SegmentWriter, cut, find_segments, sync_directory
+from tradingd.adapters.stores.segments import (
+    SegmentReader,
+    SegmentWriter,
+    cut,
+    find_segments,
+    sync_directory,
+    sync_segments,
+)
 from tradingd.adapters.stores.writer import Writer
 from tradingd.model.errors import StoreError
 from tradingd.model.market import FoldedTick, Tick
@@ -115,6 +122,7 @@ class Journal:
             meta = read_meta(connection, acknowledged)
             extent, required = read_extent(connection, acknowledged)
             last_seq = _recover(path, connection, extent, required)
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # a killed process may have left the log unsynced
             return cls(path, meta, extent, last_seq, connection, resources.pop_all())
 
     def event(self, seq: int, event: Event) -> None:
@@ -172,12 +180,13 @@ class Journal:
         await self._do(lambda: self._ledger.append(rows), cause=self._cause, rows=len(rows))
 
     async def sync_ticks(self) -> None:
-        """Return when all ticks so far are durable.
+        """Commit, and return when all ticks so far are durable too, whether anything follows from them or not.
 
         Raises:
-            StoreError: the journal has failed or is closed.
+            StoreError: they are not as far as one knows, and the journal has failed.
         """
-        await self._do(lambda: None, cause=self.last_seq)
+        self._cause = self.last_seq
+        await self.commit()
 
     async def unsent(self, limit: int) -> list[tuple[int, bytes]]:
         """Return the numbers and bodies of the first durable rows of the outbox that were not sent.
@@ -208,7 +217,6 @@ class Journal:
         self._closed = True
         try:
             if self._writer.failure is None:
-                await self.commit()
                 await self.sync_ticks()
         finally:
             await asyncio.to_thread(self._writer.close)
@@ -229,15 +237,15 @@ class Journal:
             raise StoreError(msg)
         self._staged.append(Row(table, numbers, body))
 
-    def _acknowledge(self) -> None:
-        self._acknowledged.tell(self._ledger.extent(self._segments.synced))
+    def _acknowledge(self, cause: int) -> None:
+        self._acknowledged.tell(self._ledger.extent(cause))
 
 
 def _recover(path: Path, connection: sqlite3.Connection, extent: Extent, required: int) -> int:
-    """Return the last event of the journal, having cut the ticks that do not follow on it."""
+    """Return the last event of the journal, having cut the ticks that do not follow on it and synced those that do."""
     segments = find_segments(path / "segments")
     known = [segment for segment in segments if segment.first <= extent.records.key + 1]
-    tail = segments[max(len(known) - 1, 0) :]
+    tail = segments[max(len(known) - 1, 0) :]  # what is before was synced before the last record
     first = min([extent.records.key or 1, *(segment.first for segment in tail)])
     ticks = SegmentReader(tail)
     last = first - 1
@@ -245,6 +253,7 @@ def _recover(path: Path, connection: sqlite3.Connection, extent: Extent, require
         pass
     if ticks.segment is not None and (ticks.damage is not None or ticks.seq > last):
         cut(tail, ticks.segment, ticks.offset)
+    sync_segments(path / "segments", tail)
     return last
 
 

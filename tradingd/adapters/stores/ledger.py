@@ -140,10 +140,12 @@ class Ledger:
             if values:
                 self._connection.executemany(table.insert, values)
 
-    def extent(self, ticks: int) -> Extent:
-        """Return how far the tables reach, together with ticks."""
+    def extent(self, seq: int) -> Extent:
+        """Return how far the tables reach where everything up to event `seq` is durable, if that is further."""
         records, commands, outbox = self._heads.values()
-        return replace(self._extent, ticks=ticks, records=records, commands=commands, outbox=outbox)
+        seq = max(seq, self._extent.seq)
+        self._extent = replace(self._extent, seq=seq, records=records, commands=commands, outbox=outbox)
+        return self._extent
 
     def mark_sent(self, numbers: Iterable[int]) -> None:
         """Remember that rows of the outbox are with their reader.
@@ -232,7 +234,7 @@ def read_extent(connection: sqlite3.Connection, acknowledged: Extent) -> tuple[E
         StoreError: something that was acknowledged is not there as it was.
     """
     genesis = acknowledged.genesis
-    heads, causes = [], [acknowledged.ticks]
+    heads, causes = [], [acknowledged.seq]
     for table, told in zip((RECORDS, COMMANDS, OUTBOX), _heads(acknowledged), strict=True):
         if table.head(connection, genesis, told.key) != told:
             msg = f"{table.name} up to {told.key} were acknowledged and are not there as they were"
@@ -240,7 +242,7 @@ def read_extent(connection: sqlite3.Connection, acknowledged: Extent) -> tuple[E
         head = table.head(connection, genesis)
         heads.append(head)
         causes += [numbers[table.cause] for numbers, _ in table.rows(connection, genesis, head.key, head.key)]
-    return Extent(genesis, acknowledged.ticks, *heads), max(causes)
+    return Extent(genesis, acknowledged.seq, *heads), max(causes)
 
 
 def _heads(extent: Extent) -> tuple[Head, Head, Head]:

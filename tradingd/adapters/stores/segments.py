@@ -202,10 +202,20 @@ def cut(segments: Sequence[Segment], last: Segment, offset: int) -> None:
         if segment.first > last.first or (segment == last and offset <= _HEADER_BYTES):
             segment.path.unlink()
     if offset > _HEADER_BYTES:
-        with last.path.open("r+b") as file:
-            file.truncate(offset)
-            os.fsync(file.fileno())
-    sync_directory(last.path.parent)
+        os.truncate(last.path, offset)
+
+
+def sync_segments(directory: Path, segments: Sequence[Segment]) -> None:
+    """Have what is left of segments on the disk.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    for segment in segments:
+        if segment.path.exists():
+            with segment.path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_directory(directory)
 
 
 def sync_directory(path: Path) -> None:

@@ -35,12 +35,12 @@ class _Unit:
 class Writer:
     """Does what it is given, in order, a group of units to a transaction.
 
-    `sync` is called before a transaction with the last event that something in it follows from, and `acknowledge`
-    after it. `waiting` counts the rows that are not durable yet; `failure` is set once and for all.
+    `sync` is called before a transaction with the last event that something in it follows from, and `acknowledge` with
+    the same after it. `waiting` counts the rows that are not durable yet; `failure` is set once and for all.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, sync: Callable[[int], None], acknowledge: Callable[[], None]
+        self, connection: sqlite3.Connection, sync: Callable[[int], None], acknowledge: Callable[[int], None]
     ) -> None:
         self.failure: StoreError | None = None
         self.waiting = 0
@@ -130,11 +130,12 @@ class Writer:
             return group
 
     def _perform(self, group: list[_Unit]) -> None:
-        self._sync(max(unit.cause for unit in group))
+        cause = max(unit.cause for unit in group)
+        self._sync(cause)
         self._connection.execute("BEGIN IMMEDIATE")
         results = [unit.act() for unit in group]
         self._connection.execute("COMMIT")
-        self._acknowledge()
+        self._acknowledge(cause)
         rows = sum(unit.rows for unit in group)
         self._unsettled += rows
         with self._changed:

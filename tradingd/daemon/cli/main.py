@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import tradingd
-from tradingd.daemon.cli import backtest, check, ctl, explain, indicators, replay, schema
+from tradingd.daemon.cli import backtest, check, ctl, demo, explain, indicators, replay, schema
 from tradingd.daemon.cli import run as run_verb
 from tradingd.model.errors import ConfigError, DocumentError, TradingdError
 
@@ -43,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (
+    demo.demo,
     run_verb.run,
     ctl.ctl,
     check.check,

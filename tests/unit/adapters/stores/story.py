@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradingd.adapters.stores.journal import Journal
-from tradingd.adapters.stores.recording import read
 from tradingd.model.events import Deadline, OrderFilled
 from tradingd.model.market import FoldedTick, Tick
 from tradingd.model.trading import Fill
@@ -87,12 +86,17 @@ def told(recording: Recording) -> tuple[list[tuple[int, str]], list[tuple[int, b
     return [(seq, repr(event)) for seq, event in recording.events()], list(recording.commands())
 
 
-def spoil(name: str, device: str) -> None:
-    """Let this process's open files whose name ends in `name` be a device instead, as a disk that fails."""
+def descriptors_of(ending: str) -> list[int]:
+    """Return the descriptors of this process's open files whose name ends so."""
+    entries = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return [int(entry.name) for entry in entries if str(entry.readlink()).endswith(ending)]
+
+
+def spoil(ending: str, device: str) -> None:
+    """Let the open files whose name ends so be a device instead, as a disk that fails."""
     fd = os.open(device, os.O_RDWR)
-    for entry in Path("/proc/self/fd").iterdir():
-        if entry.exists() and os.readlink(entry).endswith(name):  # noqa: PTH115 - the text of the link is asked for
-            os.dup2(fd, int(entry.name))
+    for spoiled in descriptors_of(ending):
+        os.dup2(fd, spoiled)
     os.close(fd)
 
 

@@ -38,15 +38,11 @@ def test_the_forms_on_disk_stay_as_they_are() -> None:
     """A journal written by an older build is read by a newer one: change a form only under a new version."""
     told = {json.loads(encode(event))["event"]: encode(event).decode() for event in reversed(RARE)}
     bar = f'["NSE:TCS",60000000000,{TS},{TS + 60_000_000_000},0.1,0.3,-0.0,0.3333333333333333,5e-324,7,"gap"]'
-    history = (
-        f'{{"event":"history_loaded/1","instrument":"NSE:TCS","timeframe_ns":300000000000,"bars":[{bar},{bar}],"ts":{TS}}}'
-    )
+    history = f'{{"event":"history_loaded/1","instrument":"NSE:TCS","timeframe_ns":300000000000,"bars":[{bar},{bar}],"ts":{TS}}}'
     order = f'"order":"a1b2c3260714z","ts":{TS}'
     assert told == {
         "bar/1": f'{{"event":"bar/1","bar":{bar}}}',
-        "bar_opened/1": (
-            f'{{"event":"bar_opened/1","instrument":"NSE:TCS","ts":{TS},"price":0.30000000000000004}}'
-        ),
+        "bar_opened/1": (f'{{"event":"bar_opened/1","instrument":"NSE:TCS","ts":{TS},"price":0.30000000000000004}}'),
         "deadline/1": f'{{"event":"deadline/1","ts":{TS}}}',
         "feed_gap/1": f'{{"event":"feed_gap/1","instrument":"NSE:TATA मोटर्स","ts":{TS}}}',
         "flatten_requested/1": f'{{"event":"flatten_requested/1","strategy":"s-1","ts":{TS}}}',
@@ -99,4 +95,3 @@ def test_a_price_that_json_cannot_tell_is_refused_when_it_is_written(price: floa
 def test_what_has_no_form_is_refused_when_it_is_written(event: Event) -> None:
     with pytest.raises(StoreError, match=type(event).__name__):
         encode(event)
-

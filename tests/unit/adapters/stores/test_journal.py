@@ -19,6 +19,7 @@ from tests.unit.adapters.stores.story import (
     command_of,
     crash,
     decide_again,
+    descriptors_of,
     event_of,
     has_alert,
     has_command,
@@ -33,6 +34,7 @@ from tradingd.model.events import Deadline
 from tradingd.model.market import Tick
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -139,6 +141,27 @@ async def test_a_commit_has_the_ticks_before_it_on_the_disk(tmp_path: Path) -> N
     after = crash(journal.path, tmp_path / "after")
     await journal.close()
     assert b"never" not in [body for _, body in read(after).commands()]
+
+
+async def test_synced_ticks_come_with_the_events_between_them(tmp_path: Path) -> None:
+    journal = make_journal(tmp_path)
+    tell(journal, 8)  # of which 7 is a record
+    await journal.sync_ticks()
+    after = crash(journal.path, tmp_path / "after")
+    await journal.close()
+    assert events_of(after) == list(range(1, 9))
+
+
+async def test_what_is_taken_while_a_commit_runs_is_not_claimed_with_it(tmp_path: Path) -> None:
+    journal = make_journal(tmp_path)
+    for n in range(30):
+        tell(journal, 6)
+        commit = asyncio.create_task(journal.commit())
+        await asyncio.sleep(0)
+        tell(journal, 8)  # ticks among them, which may be synced with the others, and a record, which is not
+        await commit
+        events_of(crash(journal.path, tmp_path / f"after-{n}"))
+    await journal.close()
 
 
 async def test_callers_that_commit_at_once_all_get_what_they_staged(tmp_path: Path) -> None:
@@ -277,9 +300,9 @@ async def test_an_event_out_of_turn_is_refused(tmp_path: Path) -> None:
     journal = make_journal(tmp_path)
     tell(journal, 3)
     for seq in (3, 5):
-        with pytest.raises(StoreError, match=f"event {seq} was given .* where 4 comes next"):
+        with pytest.raises(StoreError, match=rf"event {seq} was given .* where 4 comes next"):
             journal.event(seq, Tick("A", 1, 1.0))
-    with pytest.raises(StoreError, match="event 4 is given as a cause, and the last .* is 3"):
+    with pytest.raises(StoreError, match=r"event 4 is given as a cause, and the last .* is 3"):
         journal.command(4, b"")
     tell(journal, 1)
     await journal.close()
@@ -324,21 +347,20 @@ async def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
         ("acknowledged", "/dev/full", "No space left"),
     ],
 )
-async def test_after_a_failure_of_the_disk_every_call_raises(
-    tmp_path: Path, file: str, device: str, said: str
-) -> None:
+async def test_after_a_failure_of_the_disk_every_call_raises(tmp_path: Path, file: str, device: str, said: str) -> None:
     journal = make_journal(tmp_path)
     tell(journal, 20)
     await journal.commit()
-    good = {name: os.dup(int(name)) for name in os.listdir("/proc/self/fd") if is_file(name, file)}
+    good = {spoiled: os.dup(spoiled) for spoiled in descriptors_of(file)}
+    assert good
     spoil(file, device)
     with pytest.raises(StoreError, match=said):  # noqa: PT012 - either may be the first to meet the disk
         tell(journal, 20)
         await journal.commit()
-    for name, fd in good.items():  # the disk is well again, and the journal must not believe it
-        os.dup2(fd, int(name))
+    for spoiled, fd in good.items():  # the disk is well again, and the journal must not believe it
+        os.dup2(fd, spoiled)
         os.close(fd)
-    refused = [
+    refused: list[Callable[[], object]] = [
         lambda: journal.event(journal.last_seq + 1, Deadline(1)),
         lambda: journal.event(journal.last_seq + 1, Tick("SIM:0", 1, 1.0)),
         lambda: journal.command(1, b""),
@@ -357,11 +379,6 @@ async def test_after_a_failure_of_the_disk_every_call_raises(
     tell(again, 20)
     await again.close()
     assert events_of(journal.path) == list(range(1, again.last_seq + 1))
-
-
-def is_file(descriptor: str, ending: str) -> bool:
-    path = f"/proc/self/fd/{descriptor}"
-    return os.path.lexists(path) and os.readlink(path).endswith(ending)  # noqa: PTH115 - the text of the link
 
 
 async def test_a_value_that_is_no_tick_fails_the_journal(tmp_path: Path) -> None:
@@ -399,9 +416,8 @@ def check_story(path: Path, acknowledged: int) -> int:
 
 async def test_a_journal_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
     path = tmp_path / "state"
-    lengths = []
-    for lines in np.random.default_rng(20260714).integers(1, 60, 20):
-        lengths.append(check_story(path, kill_after(path, int(lines))))
+    moments = np.random.default_rng(20260714).integers(1, 60, 20)
+    lengths = [check_story(path, kill_after(path, int(lines))) for lines in moments]
     assert lengths == sorted(lengths)
     journal = Journal.open(path)
     decide_again(journal)
@@ -471,7 +487,7 @@ async def test_a_missing_last_row_is_missed_by_both_who_read_and_who_open(tmp_pa
         connection.execute(f"DELETE FROM {table} WHERE {key} = (SELECT max({key}) FROM {table})")  # noqa: S608
     connection.close()
     for attempt in (read, Journal.open):
-        with pytest.raises(StoreError, match=f"{table} up to .* were acknowledged"):
+        with pytest.raises(StoreError, match=rf"{table} up to .* were acknowledged"):
             attempt(journal.path)
 
 

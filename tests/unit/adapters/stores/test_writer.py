@@ -21,7 +21,7 @@ class Bench:
     def __init__(self) -> None:
         self.done: list[str] = []
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self.writer = Writer(connection, self.sync, lambda: self.done.append("acknowledged"))
+        self.writer = Writer(connection, self.sync, lambda cause: self.done.append(f"acknowledged {cause}"))
         self.refuse = False
 
     def sync(self, up_to: int) -> None:
@@ -55,7 +55,7 @@ def bench() -> Iterator[Bench]:
 def test_ticks_are_synced_before_and_told_after_each_transaction(bench: Bench) -> None:
     answer = bench.writer.submit(lambda: bench.done.append("acted"), cause=7, rows=1)
     answer.result(PATIENCE_S)
-    assert bench.done == ["synced to 7", "acted", "acknowledged"]
+    assert bench.done == ["synced to 7", "acted", "acknowledged 7"]
 
 
 def test_what_queues_while_a_transaction_runs_shares_the_next(bench: Bench) -> None:
@@ -65,8 +65,8 @@ def test_what_queues_while_a_transaction_runs_shares_the_next(bench: Bench) -> N
     assert bench.writer.waiting == 20
     held.set()
     bench.writer.submit(lambda: None).result(PATIENCE_S)
-    first = bench.done.index("acknowledged")
-    assert bench.done[first + 1 : first + 13] == ["synced to 9", *(f"unit {n}" for n in range(10)), "acknowledged"]
+    first = bench.done.index("acknowledged 0")
+    assert bench.done[first + 1 : first + 13] == ["synced to 9", *(f"unit {n}" for n in range(10)), "acknowledged 9"]
     assert bench.writer.waiting == 0
 
 
@@ -77,7 +77,7 @@ def test_a_group_takes_no_more_units_when_it_is_full_and_never_a_part_of_one(ben
     held.set()
     bench.writer.close()
     assert [text for text in bench.done if not text.startswith("synced")] == [
-        "acknowledged", "unit 0", "unit 1", "acknowledged", "unit 2", "unit 3", "acknowledged",
+        "acknowledged 0", "unit 0", "unit 1", "acknowledged 0", "unit 2", "unit 3", "acknowledged 0",
     ]  # fmt: skip
 
 
@@ -111,4 +111,4 @@ def test_an_act_that_fails_fails_the_group(bench: Bench) -> None:
     held.set()
     assert "division" in str(wrong.exception(PATIENCE_S))
     assert "division" in str(before.exception(PATIENCE_S))
-    assert bench.done.count("acknowledged") == 1
+    assert bench.done.count("acknowledged 0") == 1
