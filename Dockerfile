@@ -5,7 +5,7 @@
 FROM python:3.11-slim-bookworm AS build
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
-    UV_PYTHON_DOWNLOADS=never
+    UV_PYTHON_PREFERENCE=only-system
 WORKDIR /src
 RUN python -m pip install --no-cache-dir uv==0.13.9 \
     && uv venv /opt/tradingd

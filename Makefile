@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
+FOR ?= 90
 
 find_uv = if command -v uv >/dev/null; then uv=uv; else uv=$(BIN)/uv; fi
 
@@ -15,8 +16,8 @@ find_uv = if command -v uv >/dev/null; then uv=uv; else uv=$(BIN)/uv; fi
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-demo: $(READY) ## Backtest a packaged strategy on generated data; print trades and metrics
-	@$(BIN)/python -m tradingd.examples.demo
+demo: $(READY) ## Trade a made-up market on paper, on this machine alone (FOR=90 seconds; FOR=0: until Ctrl-C)
+	@$(BIN)/tradingd demo --for $(FOR)
 
 test: $(READY) ## Run the test suite (JOBS=2 processes)
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal

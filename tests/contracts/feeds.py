@@ -80,10 +80,14 @@ class Listener:
     def gaps(self) -> list[FeedGap]:
         return [event for event in self.events if isinstance(event, FeedGap)]
 
-    async def until(self, ticks: int = 0, gaps: int = 0) -> None:
-        """Wait until there are so many; whatever ended the subscription is raised here."""
+    async def until(self, ticks: int = 0, gaps: int = 0, price: float = 0) -> None:
+        """Wait until there are so many, and a tick of `price`; what ended the subscription is raised here."""
         async with asyncio.timeout(PATIENCE_S):
-            while len(self.ticks) < ticks or len(self.gaps) < gaps:
+            while not (
+                len(self.ticks) >= ticks
+                and len(self.gaps) >= gaps
+                and (not price or any(tick.price == price for tick in self.ticks))
+            ):
                 if self._task.done():
                     self._task.result()
                 self._grown.clear()

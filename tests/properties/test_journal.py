@@ -273,7 +273,7 @@ def attempt(act: Callable[[], Any]) -> Any:
 
 
 @given(data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_a_changed_byte_is_found_or_means_nothing(crashed: Path, flipped: Path, data: st.DataObject) -> None:
     name = flip(crashed, flipped, data)
     found = attempt(lambda: told(read(flipped)))
@@ -283,7 +283,7 @@ def test_a_changed_byte_is_found_or_means_nothing(crashed: Path, flipped: Path, 
 
 
 @given(data=st.data())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_journal_with_a_changed_byte_is_not_gone_on_with_as_if_it_ended_there(
     crashed: Path, flipped: Path, data: st.DataObject
 ) -> None:

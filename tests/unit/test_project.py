@@ -15,8 +15,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
 
 RUNTIME = {
-    "aiohttp", "msgspec", "numpy", "pydantic", "pydantic-settings", "redis", "rich", "structlog", "ta-lib", "typer",
-    "websockets",
+    "aiohttp", "msgspec", "numpy", "prometheus-client", "pydantic", "pydantic-settings", "redis", "rich", "stamina",
+    "structlog", "ta-lib", "typer", "websockets",
 }  # fmt: skip
 
 IMPORT_ALL_WITHOUT_PANDAS = """

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import typer
@@ -16,6 +17,9 @@ from tests.unit.daemon.cli.runs import RSI, make_bars, run
 from tradingd.daemon import supervisor
 from tradingd.daemon.cli.main import EXIT_CONFIG, app
 from tradingd.daemon.settings import DaemonSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROJECT = Path(__file__).resolve().parents[2]
 UNIT = (PROJECT / "systemd/tradingd.service").read_text("utf-8")
@@ -90,7 +94,7 @@ def test_systemd_has_nothing_against_a_documented_drop_in(drop_in: str, tmp_path
     assert verify(tmp_path, UNIT, drop_in) == ""
 
 
-def test_the_unit_is_hardly_exposed(record_property: pytest.RecordProperty) -> None:
+def test_the_unit_is_hardly_exposed(record_property: Callable[[str, object], None]) -> None:
     done = analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", PROJECT / "systemd/tradingd.service")
     assert done.returncode == 0, done.stdout
     [exposure] = re.findall(r"exposure level .*: ([\d.]+)", done.stdout)
@@ -103,9 +107,7 @@ def test_a_unit_without_hardening_would_be_over_the_threshold(tmp_path: Path) ->
     assert analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", path).returncode != 0
 
 
-@pytest.mark.parametrize(
-    "command", [line for key in ("ExecStartPre", "ExecStart", "ExecReload") for line in values(key)]
-)
+@pytest.mark.parametrize("command", [*values("ExecStartPre"), *values("ExecStart"), *values("ExecReload")])
 def test_the_command_line_takes_its_commands(command: str) -> None:
     program, verb, *arguments = shlex.split(command.replace("${CONFIGURATION_DIRECTORY}", str(PROJECT / "config")))
     assert program.removeprefix("-") == INSTALLED
@@ -128,7 +130,7 @@ def test_it_is_given_the_time_that_it_may_take() -> None:
     [reload] = values("ExecReload")
     wait_s = int(reload.split("--wait ")[1])
     assert supervisor.BOUNDARY_WAIT_S < wait_s < int(values("TimeoutStartSec")[0])
-    assert supervisor.STOP_WITHIN_S < int(values("TimeoutStopSec")[0])
+    assert int(values("TimeoutStopSec")[0]) > supervisor.STOP_WITHIN_S
 
 
 def test_its_state_lies_where_the_default_configuration_says() -> None:

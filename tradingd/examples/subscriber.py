@@ -92,7 +92,7 @@ def follow(url: str, after: str | None) -> None:
                     show(body, shown)
             else:
                 for id_, body in kept(redis, after):
-                    after = id_  # noqa: PLW2901 - where to go on after a failure
+                    after = id_  # where to go on after a failure
                     show(body, shown)
         except (RedisError, OSError) as error:
             sys.stderr.write(f"{error}; trying again\n")

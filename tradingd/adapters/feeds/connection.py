@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -47,7 +49,7 @@ class LastingConnection:
         self._stale_s, self._lifetime_s = stale_s, lifetime_s
         self._jitter = jitter
         self._present: ClientConnection | None = None
-        self._former: ClientConnection | None = None
+        self._under_way: deque[bytes | Change] = deque()
         self._begun_s = self._renew_s = 0.0
         self._failures = 0
         self._is_unreachable = False
@@ -58,13 +60,13 @@ class LastingConnection:
         Raises:
             FeedError: the address is none.
         """
+        if self._present is not None and self._now() >= self._renew_s:
+            await self.renew()
+        if self._under_way:
+            return self._under_way.popleft()
         if self._present is None:
             return await self._come_back()
-        if self._now() >= self._renew_s:
-            await self.renew()
         try:
-            if self._former is not None:
-                return await self._rest_of(self._former)
             async with asyncio.timeout(self._stale_s):
                 return await self._present.recv(decode=False)
         except TimeoutError:
@@ -74,8 +76,8 @@ class LastingConnection:
             return self._lost(Change.LOST, str(error))
 
     async def renew(self) -> None:
-        """Open a successor, then let the present connection end and say what is still under way on it."""
-        if self._present is None or self._former is not None:
+        """Open a successor, then let the present connection say what is still under way on it, and end."""
+        if self._present is None:
             return
         self._renew_s = self._now() + _PAUSE_S_MAX  # where this attempt fails, the present one is still good
         try:
@@ -83,24 +85,23 @@ class LastingConnection:
         except (OSError, WebSocketException) as error:
             self.reason = _told(error)
             return
-        self._former, self._present = self._present, successor
+        former, self._present = self._present, successor
         self._begin()
-        await self._former.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(former.close())
+                with suppress(ConnectionClosed):
+                    while True:
+                        self._under_way.append(await former.recv(decode=False))
+        finally:
+            former.transport.abort()
+        self._under_way.append(Change.CONNECTED)
 
     async def close(self) -> None:
         """End the present connection, within a second."""
-        for one in (self._former, self._present):
-            if one is not None:
-                await one.close()
-        self._former = self._present = None
-
-    async def _rest_of(self, former: ClientConnection) -> bytes | Change:
-        """Return what was still under way on a connection that was replaced, then that its successor is in place."""
-        try:
-            return await former.recv(decode=False)
-        except ConnectionClosed:
-            self._former = None
-            return Change.CONNECTED
+        if self._present is not None:
+            await self._present.close()
+            self._present = None
 
     async def _come_back(self) -> Change:
         while True:

@@ -38,7 +38,8 @@ def test_the_forms_on_disk_stay_as_they_are() -> None:
     """A journal written by an older build is read by a newer one: change a form only under a new version."""
     told = {json.loads(encode(event))["event"]: encode(event).decode() for event in reversed(RARE)}
     bar = f'["NSE:TCS",60000000000,{TS},{TS + 60_000_000_000},0.1,0.3,-0.0,0.3333333333333333,5e-324,7,"gap"]'
-    history = f'{{"event":"history_loaded/1","instrument":"NSE:TCS","timeframe_ns":300000000000,"bars":[{bar},{bar}],"ts":{TS}}}'
+    start = '{"event":"history_loaded/1","instrument":"NSE:TCS","timeframe_ns":300000000000,'
+    history = f'{start}"bars":[{bar},{bar}],"ts":{TS}}}'
     order = f'"order":"a1b2c3260714z","ts":{TS}'
     assert told == {
         "bar/1": f'{{"event":"bar/1","bar":{bar}}}',
