@@ -33,7 +33,7 @@ class RowsInMemory:
     def bodies(self) -> list[bytes]:
         return [body for _, body in self.rows]
 
-    def unsent(self, limit: int) -> Sequence[Row]:
+    async def unsent(self, limit: int) -> Sequence[Row]:
         marked = set(self.marked)
         return [row for row in self.rows if row[0] not in marked][:limit]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from redis.asyncio import Redis
@@ -48,7 +48,8 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
         stack.push_async_callback(publisher.close)
 
         async def entered() -> list[bytes]:
-            return [fields[b"alert"] for _, fields in await client.xrange(STREAM)]
+            entries: Any = await client.xrange(STREAM)
+            return [fields[b"alert"] for _, fields in entries]
 
         yield Place(publisher, entered)
 

@@ -80,10 +80,9 @@ class Image:
         else:
             shutil.copy(source, target)
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment, check=False, capture_output=True, text=True
-        )
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = self.environment | variables
+        return subprocess.run(command, cwd=self.folder, env=environment, check=False, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +108,10 @@ def test_the_configuration_it_is_started_with_is_in_it_and_right(image: Image) -
 
 
 def test_it_is_unhealthy_where_nothing_answers(image: Image) -> None:
-    image.environment["TRADINGD__DAEMON__STATE_DIR"] = str(image.root / "var/lib/tradingd")
-    done = image.run(*image.declared["HEALTHCHECK"])
+    state_dir = str(image.root / "var/lib/tradingd")
+    done = image.run(*image.declared["HEALTHCHECK"], TRADINGD__DAEMON__STATE_DIR=state_dir)
     assert done.returncode == EXIT_UNREACHABLE
-    assert str(image.root) in done.stderr
+    assert state_dir in done.stderr
 
 
 def test_it_holds_the_pinned_requirements_and_nothing_of_development(image: Image) -> None:

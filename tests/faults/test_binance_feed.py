@@ -5,7 +5,6 @@ Every trade carries its number as its price, so what arrived says by itself what
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.contracts.binance_server import Line, Server
-from tests.contracts.feeds import BTC, ETH, PATIENCE_S, T0_MS, Feed, Listener, feed, listening
+from tests.contracts.feeds import BTC, ETH, T0_MS, Feed, Listener, feed, listening
 from tradingd.model.events import FeedGap
 from tradingd.model.market import Tick
 
@@ -228,9 +227,7 @@ async def test_a_connection_is_left_before_the_venue_cuts_it_for_its_age() -> No
         await it.server.say(*it.trades(1))
         await it.listener.until(ticks=1)
         for n in range(2, 5):
-            async with asyncio.timeout(PATIENCE_S):
-                while it.server.connections < n:  # its age is looked at with every frame
-                    await it.server.say(it.server.quote("BTCUSDT", "1.0", "2.0"), to=0)
+            await it.server.connected(n)
             await it.server.listeners(1)
             await it.server.say(*it.trades(1))
             await it.listener.until(ticks=n)

@@ -65,7 +65,8 @@ class Journal(Protocol):
 class Sequencer:
     """Feeds one session from one queue.
 
-    `progress` grows with every turn and feeds the watchdog. `between` jobs run between two events, never inside
+    `progress` grows with every turn and feeds the watchdog; `ticks` counts what the market said, `ahead` what was
+    stamped too far ahead to be taken. `between` jobs run between two events, never inside
     a step: `at_boundary` asks for one when market time crosses a whole multiple of `boundary_ns`.
     """
 
@@ -82,6 +83,7 @@ class Sequencer:
         self.seq = 0
         self.progress = 0
         self.ahead = 0
+        self.ticks = 0
         self.session: Session | None = None
         self._queue, self._journal, self._clock = queue, journal, clock
         self._grace = clock_grace_ms * MILLISECOND
@@ -164,6 +166,7 @@ class Sequencer:
             return
         self._cross(session, event.ts)
         if isinstance(event, Tick | FoldedTick | BarOpened | Bar):
+            self.ticks += event.count if isinstance(event, FoldedTick) else 1
             session.step(event)
         else:
             session.tell(event)

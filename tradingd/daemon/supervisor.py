@@ -288,7 +288,11 @@ class Daemon:
             "decisions_sha256": self.session.decisions_sha256,
             "events": self.sequencer.seq,
             "commands": self.session.commands,
-            "feed": {"state": self._feeds.get("state", "connecting"), "ahead": self.sequencer.ahead},
+            "feed": {
+                "state": self._feeds.get("state", "connecting"),
+                "ticks": self.sequencer.ticks,
+                "ahead": self.sequencer.ahead,
+            },
             "queue": {"folded": self.queue.folded, "depth_max": self.queue.depth_max},
             "late": engine.counts.late,
             "outside_session": engine.counts.outside_session,

@@ -256,6 +256,15 @@ def test_ticks_given_together_are_ticks_given_one_by_one(
     assert together.engine.counts == stepped.engine.counts
 
 
+def test_a_deadline_inside_a_bar_is_not_passed_over_by_ticks_given_together() -> None:
+    run = Run(day_trade(timeframe="5m"), settings=replace(CoreSettings(), session=SessionSettings(intraday_exit="90s")))
+    at = T0 + DAY - 90 * SECOND
+    rows = [(T0 + k * 10 * SECOND, 100.0, 1.0, 0.0, 0.0) for k in range(8640)]
+    run.session.ticks(XYZ.id, rows)
+    assert [(one["node"], one["ts"]) for one in run.orders] == [("e", T0 + 5 * MINUTE), ("square_off", at)]
+    assert run.engine.desks["story"].positions.closed[0].exit_ts == at
+
+
 def books(run: Run) -> list[Any]:
     """Return the end state: what is held, counted, priced and armed."""
     feed = run.engine.feeds[XYZ.id]

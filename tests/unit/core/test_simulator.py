@@ -351,6 +351,8 @@ def test_a_stop_that_the_open_jumps_over_fills_at_the_open(side: Side, open_: fl
     exchange = Exchange()
     exchange.send(side, stop="100")
     assert exchange.fills(opened(open_), bar(open_, 110.0, 90.0, open_)) == [(open_, 10.0)]
+    exchange.send(side, stop="100", ts=2 * MINUTE + 1)  # too late for the open itself
+    assert exchange.fills(opened(open_, 2), bar(open_, 110.0, 90.0, open_, 2)) == [(open_, 10.0)]
 
 
 @pytest.mark.parametrize(("side", "calm"), [(BUY, 99.0), (SELL, 101.0)])

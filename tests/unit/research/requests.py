@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 UNLIMITED = CoreSettings(risk=RiskSettings(max_entries_per_session="none"))
 
 
-def reversal(  # the strategy of all peers, with its parts open
+def drawn_reversal(  # the strategy of all peers, with its parts open
     symbol: str = "XYZ",
     exchange: str = "SIM",
     timeframe: str = "1m",
@@ -26,7 +26,7 @@ def reversal(  # the strategy of all peers, with its parts open
     high: float = 70,
     name: str | None = None,
     **bought: Any,
-) -> Document:
+) -> dict[str, Any]:
     """Draw: RSI 14 below `low` buys one, above `high` sells it, again and again."""
     rsi = {"rsi": {"type": "rsi", "period": 14, "source": "close"}}
     nodes = [
@@ -36,7 +36,12 @@ def reversal(  # the strategy of all peers, with its parts open
         when("high", compare("$rsi", ">", high)),
         exit_("sell", {"maxReEntries": None}),
     ]
-    return document(drawing(nodes, ["start > low > buy > high > sell"], name or f"rsi-{symbol.lower()}"))
+    return drawing(nodes, ["start > low > buy > high > sell"], name or f"rsi-{symbol.lower()}")
+
+
+def reversal(*arguments: Any, **more: Any) -> Document:
+    """Import that drawing."""
+    return document(drawn_reversal(*arguments, **more))
 
 
 def once(

@@ -51,6 +51,7 @@ class LastingConnection:
         self._present: ClientConnection | None = None
         self._under_way: deque[bytes | Change] = deque()
         self._begun_s = self._renew_s = 0.0
+        self._renewed_s = -_PAUSE_S_MAX
         self._failures = 0
         self._is_unreachable = False
 
@@ -61,31 +62,43 @@ class LastingConnection:
             FeedError: the address is none.
         """
         if self._present is not None and self._now() >= self._renew_s:
-            await self.renew()
+            await self._replace(self._present)
         if self._under_way:
             return self._under_way.popleft()
         if self._present is None:
             return await self._come_back()
+        wait_s = min(self._stale_s, self._renew_s - self._now())
         try:
-            async with asyncio.timeout(self._stale_s):
+            async with asyncio.timeout(wait_s):
                 return await self._present.recv(decode=False)
         except TimeoutError:
+            if wait_s < self._stale_s:
+                return await self.receive()  # it has come of age
             self._present.transport.abort()
             return self._lost(Change.STALE, f"nothing came for {self._stale_s:g} s")
         except ConnectionClosed as error:
             return self._lost(Change.LOST, str(error))
 
     async def renew(self) -> None:
-        """Open a successor, then let the present connection say what is still under way on it, and end."""
-        if self._present is None:
-            return
+        """Replace the present connection ahead of its end; once in half a minute, however often it is asked."""
+        if self._present is not None and self._now() >= self._renewed_s + _PAUSE_S_MAX:
+            self._renewed_s = self._now()
+            await self._replace(self._present)
+
+    async def close(self) -> None:
+        """End the present connection, within a second."""
+        if self._present is not None:
+            await self._present.close()
+            self._present = None
+
+    async def _replace(self, former: ClientConnection) -> None:
+        """Open a successor, then let the former connection say what is still under way on it, and end."""
         self._renew_s = self._now() + _PAUSE_S_MAX  # where this attempt fails, the present one is still good
         try:
-            successor = await self._open()
+            self._present = await self._open()
         except (OSError, WebSocketException) as error:
             self.reason = _told(error)
             return
-        former, self._present = self._present, successor
         self._begin()
         try:
             async with asyncio.TaskGroup() as group:
@@ -96,12 +109,6 @@ class LastingConnection:
         finally:
             former.transport.abort()
         self._under_way.append(Change.CONNECTED)
-
-    async def close(self) -> None:
-        """End the present connection, within a second."""
-        if self._present is not None:
-            await self._present.close()
-            self._present = None
 
     async def _come_back(self) -> Change:
         while True:
