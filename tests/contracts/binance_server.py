@@ -24,7 +24,11 @@ PATIENCE_S = 5.0
 
 
 class Server:
-    """The venue. `answers` overrides REST answers by path, each once, as (status, body, headers)."""
+    """The venue.
+
+    `answers` overrides REST answers by path, each once, as (status, body, headers); `greeting` is said to every
+    client that connects.
+    """
 
     def __init__(self, *symbols: str) -> None:
         self.symbols = symbols
@@ -34,6 +38,7 @@ class Server:
         self.now_ms = 0
         self.answers: dict[str, list[tuple[int, str, dict[str, str]]]] = defaultdict(list)
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.greeting: list[str] = []
         self.streams: list[str] = []
         self.sockets: list[web.WebSocketResponse] = []
         self.connections = 0
@@ -62,7 +67,15 @@ class Server:
         """Make a trade; return its frame, which nobody has been told yet."""
         made = self.trades[symbol]
         number = (made[-1]["a"] + 1 if made else 0) if number is None else number
-        row = {"a": number, "p": f"{price:.8f}", "q": f"{quantity:.8f}", "f": number, "l": number, "T": ts_ms, "m": True}
+        row = {
+            "a": number,
+            "p": f"{price:.8f}",
+            "q": f"{quantity:.8f}",
+            "f": number,
+            "l": number,
+            "T": ts_ms,
+            "m": True,
+        }
         made.append(row)
         self.now_ms = max(self.now_ms, ts_ms)
         return frame(symbol, "aggTrade", {"e": "aggTrade", "E": ts_ms, "s": symbol} | row)
@@ -108,6 +121,8 @@ class Server:
         self.connections += 1
         self._changed.set()
         try:
+            for one in self.greeting:
+                await ws.send_str(one)
             async for _ in ws:
                 pass
         finally:

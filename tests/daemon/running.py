@@ -84,7 +84,7 @@ def daemon(
 ) -> Iterator[Running]:
     """Run a paper daemon over these drawings; yield it when it is ready."""
     drawings = folder / "strategies.d"
-    drawings.mkdir(parents=True)
+    drawings.mkdir(parents=True, exist_ok=True)
     for name, drawn in strategies.items():
         (drawings / f"{name}.json").write_text(json.dumps(drawn), "utf-8")
     config = folder / "tradingd.toml"

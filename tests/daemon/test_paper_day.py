@@ -51,7 +51,7 @@ def test_paper_over_sockets_equals_backtest_recording_and_replay(tmp_path: Path)
     replayed = wiring.replay(recording)
     assert replayed.divergence is None
     assert replayed.decisions_sha256 == status["decisions_sha256"]
-    assert wiring.again(recording).decisions_sha256 == status["decisions_sha256"]
+    assert wiring.again(recording).session.decisions_sha256 == status["decisions_sha256"]
 
     from tradingd.core.settings import CoreSettings, RiskSettings  # noqa: PLC0415 - the settings of the file above
 

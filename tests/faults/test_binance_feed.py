@@ -33,9 +33,7 @@ class Story:
 
     def trades(self, count: int, symbol: str = "BTCUSDT") -> list[str]:
         """Make trades; return their frames."""
-        frames = [
-            self.server.trade(symbol, T0_MS + n * STEP_MS, n + 1.0) for n in range(self.made, self.made + count)
-        ]
+        frames = [self.server.trade(symbol, T0_MS + n * STEP_MS, n + 1.0) for n in range(self.made, self.made + count)]
         self.made += count
         return frames
 

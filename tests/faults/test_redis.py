@@ -83,8 +83,7 @@ async def listening(url: str) -> AsyncIterator[list[bytes]]:
 
     async def listen() -> None:
         async for message in channel.listen():
-            if message["type"] == "message":
-                heard.append(message["data"])
+            heard.extend([message["data"]] if message["type"] == "message" else [])
 
     async with Redis.from_url(url) as client, client.pubsub() as channel:
         await channel.subscribe(CHANNEL)
@@ -131,7 +130,7 @@ async def test_redis_stops_for_a_while_and_comes_back_empty(door: Door) -> None:
             door.target = second
             await drained(desk.relay)
             assert await entries(second) == [(f"{JOURNAL_MS}-{n}", body) for n, body in desk.outbox.rows[50:]]
-            assert desk.states == [True, False, True]
+            assert desk.states == [False, True, False, True]  # nobody was there when it began
 
 
 async def test_a_daemon_started_again_sends_an_empty_redis_what_is_owed_and_no_more() -> None:
@@ -285,6 +284,17 @@ async def test_two_daemons_at_once_lose_none_and_repeat_none(one_ms: int, other_
         if one_ms != other_ms:
             assert [body for body in found if body in set(one.outbox.bodies)] == one.outbox.bodies
             assert [body for body in found if body in set(other.outbox.bodies)] == other.outbox.bodies
+
+
+async def test_a_stream_that_somebody_emptied_still_takes_alerts() -> None:
+    async with server() as url, Redis.from_url(url) as client:
+        await client.xadd(STREAM, {"alert": "of another"}, "900-9")
+        await client.xtrim(STREAM, maxlen=0)
+        desk = Desk(url, 100)
+        desk.outbox.append(*bodies(1, 3))
+        async with running(desk.relay, desk.outbox):
+            await drained(desk.relay)
+        assert await entries(url) == [(f"901-{n}", body) for n, body in desk.outbox.rows]
 
 
 @pytest.mark.parametrize(("first_ms", "second_ms"), [(100, 200), (200, 100), (100, 100)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -46,12 +47,14 @@ def naive(
             continue
         furthest = begin
         groups[begin].append(tick)
-    bars = []
+    bars: list[tuple[float, ...]] = []
     for begin in sorted(groups):
         rows = groups[begin]
         close = max(enumerate(rows), key=lambda row: (row[1][0], row[0]))[1][1]
         range_ = [price for _, price, _ in rows]
-        bars.append((begin, rows[0][1], max(range_), min(range_), close, sum(volume for *_, volume in rows), len(rows)))
+        bars.append(
+            (begin, rows[0][1], max(range_), min(range_), close, sum((volume for *_, volume in rows), 0.0), len(rows))
+        )
     return bars, late
 
 
@@ -86,7 +89,7 @@ def test_no_bar_reaches_over_the_session_and_none_overlaps(ticks: list[tuple[int
     found = list(bars_of(run, ACME, M5, events))
     end = ist("2024-01-02 15:30")
     assert all(bar.ts_open < bar.ts_close <= end for bar in found)
-    assert all(a.ts_close <= b.ts_open for a, b in zip(found, found[1:], strict=False))
+    assert all(a.ts_close <= b.ts_open for a, b in pairwise(found))
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in found)
     outside = [at for at, *_ in ticks if begin + at >= end]
     assert run.engine.counts.outside_session == len(outside)

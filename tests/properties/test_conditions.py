@@ -22,7 +22,7 @@ from tradingd.model.errors import DocumentError
 from tradingd.model.market import MINUTE, Bar
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
     from tradingd.core.graph.conditions import Value
     from tradingd.core.graph.document import Operand
@@ -33,14 +33,18 @@ PRICES, INDICATORS = ("open", "high", "low", "close"), ("fast", "slow")
 Columns = dict[str, list[float]]
 
 # Few different values, some of them off the grid but nearer to one tick than to any other: equality happens often.
-numbers = st.builds(lambda ticks, off: round(ticks * 0.05 + off, 2), st.integers(0, 6), st.sampled_from([0.0, 0.01, -0.02]))
+numbers = st.builds(
+    lambda ticks, off: round(ticks * 0.05 + off, 2), st.integers(0, 6), st.sampled_from([0.0, 0.01, -0.02])
+)
 values = st.integers(0, 15).flatmap(lambda die: numbers if die else st.just(math.nan))
 columns = st.fixed_dictionaries(
     {name: st.lists(values, min_size=BARS, max_size=BARS) for name in (*PRICES, "volume", *INDICATORS)}
 )
 backs = st.integers(0, BACK)
 prices = st.builds(Candle, st.sampled_from(PRICES), backs)
-others = st.builds(Candle, st.just("volume"), backs) | st.builds(lambda n, b: IndicatorValue(n, "sma", b), st.sampled_from(INDICATORS), backs)
+others = st.builds(Candle, st.just("volume"), backs) | st.builds(
+    lambda n, b: IndicatorValue(n, "sma", b), st.sampled_from(INDICATORS), backs
+)
 constants = numbers.map(Constant)
 operands = prices | prices | others | constants
 COMPARING = (Op.LT, Op.GT, Op.LE, Op.GE, Op.EQ, Op.NE, Op.CROSSES_ABOVE, Op.CROSSES_BELOW)
@@ -134,7 +138,7 @@ def walked(columns: Columns, group: Group) -> bool | None:
     return Evaluator(value, float(TICK), []).group(group)
 
 
-def test_three_ways_to_one_truth(record_property: pytest.RecordProperty) -> None:
+def test_three_ways_to_one_truth(record_property: Callable[[str, object], None]) -> None:
     met = {True: 0, False: 0, None: 0}
 
     @given(group=groups, columns=columns)

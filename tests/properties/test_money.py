@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -47,8 +48,8 @@ class Books:
     def send(self, vpi: str, purpose: Purpose, side: Side, quantity: Decimal) -> None:
         self.count += 1
         order = Order(
-            f"o{self.count}", "s", "n", vpi, purpose, self.instrument, side, OrderType.MARKET, Product.INTRADAY, quantity,
-            self.count, 0, 1,
+            f"o{self.count}", "s", "n", vpi, purpose, self.instrument, side, OrderType.MARKET, Product.INTRADAY,
+            quantity, self.count, 0, 1,
         )  # fmt: skip
         self.positions.on_submitted(order)
         self.book.add(order)
@@ -87,12 +88,12 @@ class Books:
         elif what == "cancel" and order is not None:
             self.report(order, OrderCancelled(order.id, self.count))
         elif what in ("overfill", "overclose"):
+            attempt = partial(self.send, vpi, Purpose.EXIT, Side.SELL, slot.free + lot)
+            if what == "overfill" and order is not None:
+                attempt = partial(self.fill, order, order.remaining + lot, price)
             before = self.state()
             with pytest.raises(InvariantError):
-                if what == "overfill" and order is not None:
-                    self.fill(order, order.remaining + lot, price)
-                else:
-                    self.send(vpi, Purpose.EXIT, Side.SELL, slot.free + lot)
+                attempt()
             assert self.state() == before
 
     def check(self, mark: Fraction) -> None:
@@ -122,7 +123,12 @@ def test_cash_and_positions_at_any_mark_are_what_the_fills_say(
     steps: list[tuple[str, str, int, int]], grid: str, lot: str, multiplier: str, mark: int
 ) -> None:
     instrument = Instrument(
-        "SIM", "X", tick_size=Decimal(grid), lot_size=Decimal(lot), quantity_step=Decimal(lot), multiplier=Decimal(multiplier)
+        "SIM",
+        "X",
+        tick_size=Decimal(grid),
+        lot_size=Decimal(lot),
+        quantity_step=Decimal(lot),
+        multiplier=Decimal(multiplier),
     )
     books = Books(instrument)
     for step in steps:
@@ -145,20 +151,19 @@ def test_pnl_of_satoshis_is_exact_when_flat(parts: list[tuple[int, int]], exits:
     entries = [(price * unit, quantity * unit) for price, quantity in parts]
     whole = sum((quantity for _, quantity in entries), Decimal(0))
     books.send("p", Purpose.ENTRY, side, whole)
-    for price, quantity in entries:
+    for paid, quantity in entries:
         order = books.working("p")
         assert order is not None
-        books.fill(order, quantity, price)
+        books.fill(order, quantity, paid)
     left = whole
     for k, price in enumerate(exits, 1):
-        quantity = left if k == len(exits) else min(left, max(unit, (left / 2).quantize(unit)))
-        if quantity <= 0:
-            break
-        books.send("p", Purpose.EXIT, side.opposite, quantity)
-        order = books.working("p")
-        assert order is not None
-        books.fill(order, quantity, price * unit)
-        left -= quantity
+        part = left if k == len(exits) else (left / 2).quantize(unit)
+        if part > 0:
+            books.send("p", Purpose.EXIT, side.opposite, part)
+            order = books.working("p")
+            assert order is not None
+            books.fill(order, part, price * unit)
+            left -= part
     expected = -sum((units * price for units, price in books.flows), Fraction(0))
     (position,) = books.positions.closed
     assert Fraction(position.pnl) == Fraction(books.positions.cash) == expected

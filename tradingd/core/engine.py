@@ -70,7 +70,7 @@ class Engine:
     `instruments` are those there is market data for; `contracts` what options and futures are resolved
     against. Trading begins with the first bar that opens at or after `trade_from` (ns); what comes earlier warms
     up. `load` turns a document's text into a plan, for strategies that come later. `curve` is marked at every
-    closed bar; `on_trace` is called with every trace record.
+    bar that closes from then on; `on_trace` is called with every trace record.
 
     Raises:
         InvariantError: an event contradicts the engine's state.
@@ -251,7 +251,7 @@ class Engine:
 
     def _evaluate(self, closed: Sequence[Line], ts: int) -> None:
         """Mark equity and let the strategies that read the closed bars look at them, in id order."""
-        if self._curve is not None:
+        if self._curve is not None and ts > self._trade_from:
             self._mark(self._curve, ts)
         if len(closed) == 1:
             if closed[0].series.last.ts_open >= self._trade_from:  # type: ignore[union-attr] # just pushed

@@ -7,19 +7,23 @@ and tells what it says; an unknown verb, or a line that is no JSON, gets an answ
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
 LINE_MAX = 65_536
 
 
-async def serve(path: Path, verbs: Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]) -> None:
-    """Answer at `path` until cancelled."""
+@contextlib.asynccontextmanager
+async def serving(
+    path: Path, verbs: Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
+) -> AsyncIterator[None]:
+    """Answer at `path`: from before the first line of the caller's block until after its last."""
 
     async def on_connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -38,9 +42,9 @@ async def serve(path: Path, verbs: Mapping[str, Callable[[dict[str, Any]], Await
     finally:
         os.umask(mask)
     try:
-        async with server:
-            await server.serve_forever()
+        yield
     finally:
+        server.close()
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - at the end
 
 

@@ -116,7 +116,7 @@ class Demo:
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await printing
-            await listener.aclose()
+            await listener.aclose()  # type: ignore[no-untyped-call] # redis-py's own, untyped
             await client.aclose()
 
 

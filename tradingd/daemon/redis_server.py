@@ -39,7 +39,7 @@ _GUARD = """
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-{ read -r _ <&3; kill "$server"; } &
+{ read -r _ <&3; kill "$server"; kill -CONT "$server"; } &
 wait "$server"
 """
 

@@ -122,7 +122,8 @@ class Stream:
     def add(self, id_: Id, fields: list[bytes], length_max: int | None) -> None:
         """Append an entry, and let go of the oldest beyond `length_max`."""
         if id_ <= self.last:
-            msg = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+            why = "is equal or smaller than the target stream top item" if id_ > FIRST else "must be greater than 0-0"
+            msg = f"ERR The ID specified in XADD {why}"
             raise Refusal(msg)
         self.ids.append(id_)
         self.fields.append(fields)
@@ -332,30 +333,23 @@ class Connection:
         if key not in self._keys.streams:
             return Refusal("ERR no such key")
         stream = self._keys.streams[key]
-        entries = stream.between(FIRST, LAST)
-        first, last = (entries[0], entries[-1]) if entries else (None, None)
-        return {
-            b"length": len(entries),
-            b"last-generated-id": show_id(stream.last),
-            b"groups": 0,
-            b"first-entry": first,
-            b"last-entry": last,
-        }
+        ends = stream.between(FIRST, LAST) or [None]
+        top = show_id(stream.last)
+        return {b"length": len(stream.ids), b"last-generated-id": top, b"first-entry": ends[0], b"last-entry": ends[-1]}
 
     async def _xread(self, *words: bytes) -> Reply:
-        options = [word.upper() for word in words]
-        named = options.index(b"STREAMS")
-        count = _count(words[options.index(b"COUNT") : named] if b"COUNT" in options[:named] else ())
-        block_s = int(words[options.index(b"BLOCK") + 1]) / 1000 if b"BLOCK" in options[:named] else None
+        named = [word.upper() for word in words].index(b"STREAMS")
+        options = {name.upper(): int(value) for name, value in zip(words[:named:2], words[1:named:2], strict=True)}
+        count, block_ms = options.get(b"COUNT"), options.get(b"BLOCK")
         half = (len(words) - named - 1) // 2
         keys, ids = words[named + 1 : named + 1 + half], words[named + 1 + half :]
         after = {
             key: self._stream(key).last if id_ == b"$" else read_id(id_) for key, id_ in zip(keys, ids, strict=True)
         }
         found = self._keys.newer(after, count)
-        if not found and block_s is not None and not self._executing:
+        if not found and block_ms is not None and not self._executing:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(block_s or None):
+                async with asyncio.timeout(block_ms / 1000 or None):
                     while not found:
                         await self._keys.grown.wait()
                         found = self._keys.newer(after, count)

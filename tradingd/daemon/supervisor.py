@@ -13,7 +13,7 @@ import secrets
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import structlog
@@ -41,7 +41,7 @@ from tradingd.model.market import MINUTE
 from tradingd.model.trading import Alert, AlertKind, AlertType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
     from tradingd.adapters.publishers.relay import RowPublisher
     from tradingd.daemon.desired import Desired
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from tradingd.model.market import TradingSession
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 STOP_WITHIN_S = 10
 BOUNDARY_WAIT_S = 90
@@ -79,6 +81,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._group: asyncio.TaskGroup
         self._signals = 0
+        self.running = False
         self._began = time.monotonic()
         self._feeds: dict[str, str] = {}
         self._alerts = 0
@@ -90,6 +93,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         feed = self.settings.feed
         async with aiohttp.ClientSession() as http:
             self.provider = BinanceProvider(
@@ -104,6 +108,8 @@ class Daemon:
             )
             try:
                 await self._live(begin, owing)
+            except* _Stopped:
+                log.info("daemon.stopping")
             finally:
                 await self.journal.close()
         log.info("daemon.stopped", decisions_sha256=self.session.decisions_sha256)
@@ -123,16 +129,12 @@ class Daemon:
         if self._span_ns is not None:
             self.sequencer.stop_at(begin + self._span_ns, self._stop.set)
         wanted = self.desired
-        history = await self._history(wanted.documents, begin)
+        history = await self._unless_stopped(self._history(wanted.documents, begin))
         self.session.tell(StrategiesReplaced(begin, wanted.sources, wanted.instruments, tuple(history)))
         await self.sequencer.settle()
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._group.create_task(self.reload()))
-        try:
-            async with asyncio.TaskGroup() as self._group:
-                self._start_tasks(queue, owing)
-        except* _Stopped:
-            log.info("daemon.stopping")
+        self.running = True
+        async with control.serving(self.socket, self._verbs()), asyncio.TaskGroup() as self._group:
+            self._start_tasks(queue, owing)
 
     def _publisher(self, journal: Journal) -> RowPublisher:
         url = self.settings.redis.url
@@ -154,7 +156,6 @@ class Daemon:
         start = self._group.create_task
         start(self.sequencer.run(self.session))
         start(self._pump(queue, self.desired.instruments))
-        start(control.serve(self.socket, self._verbs()))
         start(self._watch())
         start(self._stopping())
         start(self.relay.run())
@@ -165,11 +166,24 @@ class Daemon:
         self.notifier.ready(status)
         log.info("daemon.ready", strategies=[d.id for d in self.desired.documents], state_dir=str(self.state_dir))
 
+    async def _unless_stopped(self, work: Awaitable[T]) -> T:
+        """Await work that may take long, but not longer than until the daemon is to stop."""
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(self._stopping())
+            result = await work
+            stopping.cancel()
+        return result
+
     async def _stopping(self) -> None:
         """Wait until the daemon is to stop, then end the group."""
         await self._stop.wait()
         self.notifier.stopping()
         raise _Stopped
+
+    def _on_hangup(self) -> None:
+        """Reload; before the start is done, what is read at the start is what there is."""
+        if self.running:
+            self._group.create_task(self.reload())
 
     def _on_signal(self) -> None:
         self._signals += 1
@@ -257,7 +271,8 @@ class Daemon:
         return {"ok": True, "status": self.status()}
 
     async def _on_health(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"ok": True, "ready": True, "feed": self._feeds.get("state", "connecting")}
+        feed = self._feeds.get("state", "connecting")
+        return {"ok": True, "ready": feed == "connected", "feed": feed}
 
     async def _on_reload(self, _: dict[str, Any]) -> dict[str, Any]:
         return await self.reload()

@@ -24,6 +24,7 @@ from tradingd.core.indicators.catalog import CATALOG
 from tradingd.core.indicators.declaration import declare
 from tradingd.core.markets.contracts import Contracts
 from tradingd.core.markets.sessions import default_instrument
+from tradingd.core.performance import EquityCurve
 from tradingd.core.session import Session
 from tradingd.core.settings import CoreSettings
 from tradingd.core.simulator import Simulator
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from tradingd.core.graph.document import Document
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.trace import TraceRecord
-    from tradingd.core.performance import EquityCurve
     from tradingd.model.commands import Command
     from tradingd.model.events import Event
     from tradingd.model.instrument import InstrumentKind
@@ -105,6 +105,15 @@ def _row(instrument: Instrument) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name in made_from}
 
 
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A recorded session, run again."""
+
+    session: Session
+    curve: EquityCurve
+    ticks: int
+
+
 # --- replay ------------------------------------------------------------------------------------------------------
 
 
@@ -151,13 +160,18 @@ def replay(recording: Recording) -> Replay:
     return Replay(events, count, digest.hexdigest(), divergence, running)
 
 
-def again(recording: Recording, on_command: Callable[[Command, bytes], None] | None = None) -> Session:
+def again(recording: Recording, on_command: Callable[[Command, bytes], None] | None = None) -> Rerun:
     """Run what a recording met from outside through engine and simulator anew: a backtest of a recorded session."""
-    running = engine_of(recording)
-    session = Session(running, Simulator(running.settings.simulation), on_command)
+    settings = _SETTINGS.validate_json(recording.header["settings"])
+    curve = EquityCurve(settings.simulation.starting_cash)
+    running = engine(settings, _INSTRUMENTS.validate_json(recording.header["instruments"]), curve)
+    session = Session(running, Simulator(settings.simulation), on_command)
+    ticks = 0
     for _, event in recording.events():
+        ticks += event.count if isinstance(event, FoldedTick) else isinstance(event, Tick)
         take(session, event)
-    return session
+    curve.end_session()
+    return Rerun(session, curve, ticks)
 
 
 def take(session: Session, event: Event) -> None:

@@ -24,7 +24,7 @@ from tradingd.research.events import TickRows, play
 from tradingd.research.inputs import Inputs, read
 from tradingd.research.outputs import opened
 from tradingd.research.request import DataFile, Request
-from tradingd.research.result import Result
+from tradingd.research.result import Anomalies, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,24 +78,54 @@ def _run(request: Request, inputs: Inputs, folder: Folder | None, load_s: float)
     curve.end_session()
     if request.progress is not None:
         request.progress(1.0)
-    positions = [p for desk in engine.desks.values() for p in (*desk.positions.closed, *desk.positions.open())]
     ticked = {rows.instrument: len(rows) for rows in inputs.sources if isinstance(rows, TickRows)}
     from_ticks = sum(line.series.count for name in ticked for line in engine.feeds[name].lines)
     from_files = sum(len(rows) for rows in inputs.sources if rows.instrument not in ticked)
-    return Result(
+    return outcome(
+        session,
+        curve,
         execution_id=f"bt-{inputs.digest[:16]}",
-        strategies=tuple(document.id for document in inputs.documents),
-        metrics=metrics(positions, curve, market(inputs.documents[0].exchange).sessions_per_year),
+        bars=from_files + from_ticks,
+        ticks=sum(ticked.values()),
+        anomalies=inputs.anomalies,
+        notes=(*inputs.notes, *_remarks(request, session), *troubles.notes()),
+        load_s=load_s,
+        run_s=perf_counter() - began,
+    )
+
+
+def outcome(  # noqa: PLR0913 - what a session does not know of itself
+    session: Session,
+    curve: EquityCurve,
+    *,
+    execution_id: str,
+    bars: int,
+    ticks: int,
+    anomalies: Anomalies | None = None,
+    notes: tuple[str, ...] = (),
+    load_s: float = 0.0,
+    run_s: float = 0.0,
+) -> Result:
+    """Return the result of a session so far; the curve's session must have been ended."""
+    engine = session.engine
+    positions = [p for desk in engine.desks.values() for p in (*desk.positions.closed, *desk.positions.open())]
+    documents = [strategy.plan.document for strategy in engine.strategies]
+    year = market(documents[0].exchange).sessions_per_year if documents else 0
+    counted = anomalies or Anomalies()
+    return Result(
+        execution_id=execution_id,
+        strategies=tuple(document.id for document in documents),
+        metrics=metrics(positions, curve, year),
         curve=curve,
         positions=tuple(sorted(positions, key=_by_exit)),
         prices={name: feed.price for name, feed in engine.feeds.items()},
-        bars=from_files + from_ticks,
-        ticks=sum(ticked.values()),
-        anomalies=replace(inputs.anomalies, late=engine.counts.late, outside_session=engine.counts.outside_session),
-        notes=(*inputs.notes, *_remarks(request, session), *troubles.notes()),
+        bars=bars,
+        ticks=ticks,
+        anomalies=replace(counted, late=engine.counts.late, outside_session=engine.counts.outside_session),
+        notes=notes,
         decisions_sha256=session.decisions_sha256,
         load_s=load_s,
-        run_s=perf_counter() - began,
+        run_s=run_s,
     )
 
 

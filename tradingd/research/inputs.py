@@ -28,10 +28,15 @@ from tradingd.research.result import Anomalies
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from tradingd.core.graph.document import Document
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import Timeframe
     from tradingd.research.request import DataFile, Request
+
+_GRID_NOISE = 1e-9
+"""So much of a price may be the rounding of a float."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,10 +226,12 @@ class _Reader:
                     max_gap_s=ticks.max_gap_s,
                 )
             )
+            self._tell_grid(file, instrument, "prices", ticks.price)
             return TickRows.of(instrument.id, ticks, self._ts_end)
         bars = read_bars(file.path, zone, timeframe=file.timeframe, skip_bad_rows=request.skip_bad_rows)
         self._tell(file, bars.ignored_columns, bars.skipped_rows)
         self.anomalies.append(Anomalies(max_gap_s=int(np.diff(bars.ts_open).max(initial=0)) / SECOND))
+        self._tell_grid(file, instrument, "closes", bars.close)
         return BarRows.of(instrument.id, bars, self._width(file, instrument, bars.timeframe), venue, self._ts_end)
 
     def _width(self, file: DataFile, instrument: Instrument, timeframe: Timeframe) -> Timeframe:
@@ -248,6 +255,17 @@ class _Reader:
             self.notes.append(f"{file.path.name}: not read: {', '.join(ignored)}")
         if skipped:
             self.notes.append(f"{file.path.name}: {skipped} bad rows were skipped")
+
+    def _tell_grid(self, file: DataFile, instrument: Instrument, what: str, prices: NDArray[np.float64]) -> None:
+        """Say how many prices an order cannot have: it fills at the nearest price it can."""
+        tick = float(instrument.tick_size)
+        off = np.abs(np.round(prices / tick) * tick - prices)
+        count = int(np.count_nonzero(off > _GRID_NOISE * prices)) if instrument.tradable else 0
+        if count:
+            self.notes.append(
+                f"{file.path.name}: {count:,} of {len(prices):,} {what} are not on the grid of {instrument.symbol}, "
+                f"whose tick is {instrument.tick_size:f}; orders fill on the grid (--instruments gives another tick)"
+            )
 
 
 def _total(parts: Sequence[Anomalies]) -> Anomalies:

@@ -58,13 +58,13 @@ def _command(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Serve a made-up or recorded market on loopback, by the protocol of Binance's public market data."""
     try:
-        zone = _zone(timezone)
+        zone, pace = _zone(timezone), _speed(speed)
         ts_open = None if start is None else parse_instant(start, zone)[0]
         if ticks:
             tape = Tape([read_trades(_files(ticks), zone)], ts_open=ts_open)
         else:
             tape = _made_up([name.strip() for name in symbols.split(",")], seed, ts_open, int(history_h * HOUR))
-        exchange = Exchange(tape, speed=_speed(speed), wait_for_client=wait_for_client, end=end, with_control=control)
+        exchange = Exchange(tape, speed=pace, wait_for_client=wait_for_client, end=end, with_control=control)
         # The end of the data is the end of the process where connections are closed then.
         asyncio.run(_serve(exchange, port, exchange.finished if end == "close" else asyncio.Event()))
     except TradingdError as error:

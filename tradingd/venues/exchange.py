@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from aiohttp import WSCloseCode, web
 
+from tradingd.model.errors import ConfigError
 from tradingd.venues.clock import Schedule
 from tradingd.venues.connection import Connection, Limits
 from tradingd.venues.faults import Fault, Plan
@@ -172,7 +173,7 @@ class Exchange:
     async def _add_faults(self, request: web.Request) -> web.Response:
         try:
             self._plan.add(msgspec.json.decode(await request.read(), type=list[Fault]))
-        except msgspec.ValidationError as error:
+        except (msgspec.MsgspecError, ConfigError) as error:
             raise RestError(-1135, f"Invalid JSON Request: {error}") from error
         return web.json_response({"sent": self._plan.sent})
 

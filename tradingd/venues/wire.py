@@ -36,7 +36,7 @@ class _Decimals(dict[float, str]):
         return text
 
 
-decimals = _Decimals()
+_decimals = _Decimals()
 
 
 def dumps(value: Any) -> str:
@@ -107,15 +107,15 @@ class Words:
         traded = told if ts == ts_market else str(ts // self._unit)
         own = str(number)
         return text_frame(
-            f'{self._trade}{told}{self._trade_symbol}{own},"p":"{decimals[price]}","q":"{decimals[quantity]}",'
+            f'{self._trade}{told}{self._trade_symbol}{own},"p":"{_decimals[price]}","q":"{_decimals[quantity]}",'
             f'"f":{own},"l":{own},"T":{traded}{self._sides[is_sell]}'
         )
 
     def quote(self, number: int, bid: float, bid_quantity: float, ask: float, ask_quantity: float) -> str:
         """Return the best prices; their update is numbered by the trade that follows them."""
         return text_frame(
-            f'{self._quote}{number}{self._quote_symbol}{decimals[bid]}","B":"{decimals[bid_quantity]}",'
-            f'"a":"{decimals[ask]}","A":"{decimals[ask_quantity]}"{self._end}'
+            f'{self._quote}{number}{self._quote_symbol}{_decimals[bid]}","B":"{_decimals[bid_quantity]}",'
+            f'"a":"{_decimals[ask]}","A":"{_decimals[ask_quantity]}"{self._end}'
         )
 
     def kline(self, bar: Kline, interval: str, width: int, ts_market: int, *, is_closed: bool) -> str:

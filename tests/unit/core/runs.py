@@ -99,12 +99,17 @@ class Run:
         return [one["message"] for one in self.alerts(kind)]
 
 
+def flat_bar(instrument: Instrument, ts: int, price: float, volume: float = 0.0) -> Bar:
+    """Return a one-minute bar of a single price and a single tick."""
+    return Bar(instrument.id, M1, ts, ts + MINUTE, price, price, price, price, volume, 1)
+
+
 def feed_bars(run: Run, first: int, last: int, instrument: Instrument = XYZ) -> None:
     """Feed one-minute bars by number, as stories do: at 100 + k, with their number as volume."""
     for k in range(first, last + 1):
         ts = T0 + k * MINUTE
         run.session.step(BarOpened(instrument.id, ts, 100.0 + k))
-        run.session.step(Bar(instrument.id, M1, ts, ts + MINUTE, *[100.0 + k] * 4, float(k), 1))
+        run.session.step(flat_bar(instrument, ts, 100.0 + k, float(k)))
 
 
 def bars_of(run: Run, instrument: Instrument, timeframe: Timeframe, events: Iterable[Any]) -> Iterator[Bar]:

@@ -25,7 +25,7 @@ def reading(timeframe: str, instrument: Instrument = XYZ, name: str = "reader") 
     return drawing([begin, always("A"), alert("say")], ["start > A > say"], name)
 
 
-def bars(ticks: Sequence[tuple[int, float] | tuple[int, float, float]], timeframe: str = "1m") -> list[Bar]:
+def bars(ticks: Sequence[tuple[float, ...]], timeframe: str = "1m") -> list[Bar]:
     """Return the bars of ticks on the simulated exchange, given in seconds from a midnight."""
     events = [Tick(XYZ.id, T0 + round(s * SECOND), price, *volume) for s, price, *volume in ticks]
     return list(bars_of(Run(reading(timeframe)), XYZ, Timeframe.parse(timeframe), events))

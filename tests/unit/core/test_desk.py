@@ -159,13 +159,17 @@ def test_or_trades_the_contracts_lot_and_says_so() -> None:
     assert run.orders[0]["quantity"] == "195"
     (told,) = run.alerts("risk")
     assert told["alert_type"] == "warning"
-    assert told["message"] == "multiplier 50 is not the lot of NIFTY 21500 CE 04-Jan-2024, 65; trading the contract's lot"
+    assert (
+        told["message"] == "multiplier 50 is not the lot of NIFTY 21500 CE 04-Jan-2024, 65; trading the contract's lot"
+    )
     run.session.step(Tick(run.orders[0]["instrument"], OPEN + 61 * SECOND, 100.0))
     assert run.engine.desks["story"].positions.cash == -19_500
 
 
 @pytest.mark.parametrize("mismatch", ["refuse", "contract"])
-def test_where_there_are_no_lots_the_multiplier_is_money_per_point_once(mismatch: Literal["refuse", "contract"]) -> None:
+def test_where_there_are_no_lots_the_multiplier_is_money_per_point_once(
+    mismatch: Literal["refuse", "contract"],
+) -> None:
     nodes = [start(), signal("A", 0), entry("e", leg("p", quantity=2, multiplier=50)), signal("B", 2), exit_("x")]
     story = Story(drawing(nodes, ["start > A > e > B > x"]), lot_mismatch(mismatch)).run(4)
     assert story.orders() == ["0 entry buy p 2", "2 exit sell p 2"]
@@ -227,7 +231,13 @@ def test_order_ids_begin_again_each_session_and_alerts_have_their_own() -> None:
 
 
 def test_position_ids_begin_again_each_session_too() -> None:
-    nodes = [start(), signal("A", 0, 4, 1441), entry("e", "p"), signal("B", 2, 6, 1443), exit_("x", {"maxReEntries": 1})]
+    nodes = [
+        start(),
+        signal("A", 0, 4, 1441),
+        entry("e", "p"),
+        signal("B", 2, 6, 1443),
+        exit_("x", {"maxReEntries": 1}),
+    ]
     story = Story(drawing(nodes, ["start > A > e > B > x"])).run(1445)
     assert [p.id for p in story.desk.positions.closed] == [
         "story-20240101-p-r1", "story-20240101-p-r2", "story-20240102-p-r1",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.stories import T0, Story, alert, document, drawing, entry, exit_, leg, signal, start
-from tests.unit.core.runs import ACME, M1, XYZ, Run, always, compare, feed_bars, ist, when
+from tests.unit.core.runs import ACME, M1, XYZ, Run, always, compare, feed_bars, flat_bar, ist, when
 from tradingd.core.engine import NOTHING, Engine
 from tradingd.core.graph.document import IndicatorValue
 from tradingd.core.graph.plan import plan
@@ -21,6 +21,7 @@ from tradingd.core.markets.contracts import Contracts
 from tradingd.core.session import Session
 from tradingd.core.settings import BarSettings, CoreSettings, SimulationSettings
 from tradingd.core.simulator import Simulator
+from tradingd.model.commands import SubmitOrder
 from tradingd.model.errors import InvariantError
 from tradingd.model.events import BarOpened, FeedGap, HistoryLoaded, StrategiesReplaced
 from tradingd.model.market import DAY, HOUR, MINUTE, SECOND, Bar, Tick
@@ -29,10 +30,18 @@ from tradingd.model.trading import Side
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tradingd.model.commands import Command
+
 
 def in_and_out(name: str = "s", timeframe: str = "1m", **start_data: Any) -> dict[str, Any]:
     """Draw a strategy that enters and leaves as often as it can."""
-    nodes = [start(timeframe=timeframe, **start_data), always("A"), entry("e", "p"), always("B"), exit_("x", {"maxReEntries": None})]
+    nodes = [
+        start(timeframe=timeframe, **start_data),
+        always("A"),
+        entry("e", "p"),
+        always("B"),
+        exit_("x", {"maxReEntries": None}),
+    ]
     return drawing(nodes, ["start > A > e > B > x"], name)
 
 
@@ -52,6 +61,15 @@ def test_market_time_is_the_furthest_an_event_has_come() -> None:
     for second, now in ((0, 0), (50, 50), (10, 50), (49, 50), (61, 61)):
         run.session.step(Tick(XYZ.id, T0 + second * SECOND, 100.0))
         assert run.engine.now == T0 + now * SECOND
+
+
+def test_the_last_price_is_the_latest_and_not_the_last_that_came() -> None:
+    run = Run(drawing([start(), always("A"), alert("say")], ["start > A > say"]))
+    for second, price in ((0, 100.0), (50, 101.0), (40, 500.0), (50, 102.0), (49, 500.0)):
+        run.session.step(Tick(XYZ.id, T0 + second * SECOND, price))
+    assert run.engine.feeds[XYZ.id].price == 102.0
+    run.session.finish()
+    assert [one["price"] for one in run.alerts("alert")] == [102.0]
 
 
 def test_a_step_that_changes_nothing_gives_the_one_empty_answer() -> None:
@@ -78,7 +96,7 @@ def test_which_ticks_are_of_the_session(time: str, inside: bool) -> None:
 def test_nothing_is_decided_or_filled_outside_the_session() -> None:
     run = Run(nse(), instruments=[ACME])
     day = ist("2024-01-02 00:00")
-    for second in range(0, 10):
+    for second in range(10):
         run.session.step(Tick(ACME.id, day + 9 * HOUR + second * SECOND, 100.0))
     assert run.said == []
     for time in ("15:28:00", "15:29:00", "15:30:00", "15:30:05", "16:00:00"):
@@ -106,7 +124,7 @@ def test_a_session_s_last_bar_is_evaluated_after_its_end_and_before_the_next_day
     assert sent["ts"] == ist("2024-01-02 15:30") + SECOND
     assert sent["id"][6:12] == "240103"
     (position,) = run.engine.desks["s"].positions.open()
-    assert (position.entry_price, position.entry_ts) == (101, ist("2024-01-03 09:15"))
+    assert (str(position.entry_price), position.entry_ts) == ("101.00", ist("2024-01-03 09:15"))
 
 
 def test_the_grace_is_a_setting() -> None:
@@ -153,7 +171,9 @@ def test_one_strategy_does_not_change_what_another_does() -> None:
     for run in (alone, together):
         for tick in ticks:
             run.session.step(tick)
-    assert alone.bytes == [line for line, one in zip(together.bytes, together.said, strict=True) if one["strategy"] == "b"]
+    assert alone.bytes == [
+        line for line, one in zip(together.bytes, together.said, strict=True) if one["strategy"] == "b"
+    ]
 
 
 def test_two_strategies_of_one_id_are_refused() -> None:
@@ -260,11 +280,16 @@ def test_what_comes_before_warms_up() -> None:
 
 def test_a_wider_strategy_does_not_delay_the_beginning_of_another() -> None:
     """At 5 minutes a bar of before and one of after close together."""
-    alone, together = (Run(*drawn, trade_from=T0 + 4 * MINUTE) for drawn in ([in_and_out("a")], [in_and_out("a"), in_and_out("b", "5m")]))
+    alone, together = (
+        Run(*drawn, trade_from=T0 + 4 * MINUTE)
+        for drawn in ([in_and_out("a")], [in_and_out("a"), in_and_out("b", "5m")])
+    )
     for run in (alone, together):
         feed_bars(run, 0, 30)
     assert (alone.orders[0]["ts"] - T0) // MINUTE == 5
-    assert alone.bytes == [line for line, one in zip(together.bytes, together.said, strict=True) if one["strategy"] == "a"]
+    assert alone.bytes == [
+        line for line, one in zip(together.bytes, together.said, strict=True) if one["strategy"] == "a"
+    ]
     assert next(one for one in together.orders if one["strategy"] == "b")["ts"] == T0 + 10 * MINUTE
 
 
@@ -320,7 +345,9 @@ DAYS = [ist(f"2024-01-0{day} 09:15") for day in (1, 2, 3)]
 
 def session_ticks(begin: int) -> list[Tick]:
     """Return a tick a minute of a whole session, wandering by its date."""
-    return [Tick(ACME.id, begin + k * MINUTE, 100 + (k * 37 + begin // DAY * 11) % 23 / 20, 1.0 + k % 3) for k in range(375)]
+    return [
+        Tick(ACME.id, begin + k * MINUTE, 100 + (k * 37 + begin // DAY * 11) % 23 / 20, 1.0 + k % 3) for k in range(375)
+    ]
 
 
 def values_of(run: Run, ticks: Iterable[Tick]) -> list[list[float]]:
@@ -338,7 +365,9 @@ def test_a_value_of_the_third_day_does_not_depend_on_how_the_days_before_came(ki
     """By the same engine, as long history, as just the N bars before, or with the program started at noon."""
     params = {} if kind == "vwap" else {"period": 3}
     begin = start(symbol="ACME", exchange="NSE", indicators={"i": {"type": kind} | params})
-    drawn = drawing([begin, when("A", compare("$i", ">", 0), compare("$i@1", ">", 0)), alert("say")], ["start > A > say"])
+    drawn = drawing(
+        [begin, when("A", compare("$i", ">", 0), compare("$i@1", ">", 0)), alert("say")], ["start > A > say"]
+    )
     third = session_ticks(DAYS[2])
     noon = 150
 
@@ -363,24 +392,28 @@ def test_a_value_of_the_third_day_does_not_depend_on_how_the_days_before_came(ki
         run.session.tell(HistoryLoaded(ACME.id, M1, tuple(bars), DAYS[2] - MINUTE))
         assert values_of(run, third)[2:] == expected[2:]
 
-    morning = tuple(Bar(ACME.id, M1, t.ts, t.ts + MINUTE, *[t.price] * 4, t.volume, 1) for t in third[:noon])
+    morning = tuple(flat_bar(ACME, t.ts, t.price, t.volume) for t in third[:noon])
     for bars in (closed, closed[-count:] if count else closed[-1:]):
         late = Run(drawn, instruments=[ACME])
         late.session.tell(HistoryLoaded(ACME.id, M1, (*bars, *morning), third[noon].ts))
         assert values_of(late, third[noon:]) == expected[noon:]
 
 
-def test_a_program_started_within_a_session_anchors_at_its_open_though_history_ends_the_day_before() -> None:
-    begin = start(symbol="ACME", exchange="NSE", indicators={"i": {"type": "ema", "period": 3}})
+@pytest.mark.parametrize(("kind", "params"), [("ema", {"period": 3}), ("rsi", {"period": 3}), ("vwap", {})])
+def test_a_program_started_within_a_session_anchors_at_its_open_though_history_ends_the_day_before(
+    kind: str, params: dict[str, object]
+) -> None:
+    begin = start(symbol="ACME", exchange="NSE", indicators={"i": {"type": kind} | params})
     drawn = drawing([begin, when("A", compare("$i", ">", 0)), alert("say")], ["start > A > say"])
-    bars = [Bar(ACME.id, M1, t.ts, t.ts + MINUTE, *[t.price] * 4, t.volume, 1) for t in session_ticks(DAYS[1])]
+    bars = [flat_bar(ACME, t.ts, t.price, t.volume) for t in session_ticks(DAYS[1])]
+    count = max(CATALOG[kind].anchor_bars(declare(kind, params)), 1)
     runs = []
     for ts in (DAYS[2] - MINUTE, DAYS[2] + 30):
-        for known in (bars, bars[-CATALOG["ema"].anchor_bars(declare("ema", {"period": 3})) :]):
+        for known in (bars, bars[-count:]):
             run = Run(drawn, instruments=[ACME])
             run.session.tell(HistoryLoaded(ACME.id, M1, tuple(known), ts))
             runs.append(values_of(run, session_ticks(DAYS[2])[1:60]))
-    assert runs[0] == runs[1] == runs[2] == runs[3]
+    assert all(run[2:] == runs[0][2:] for run in runs)  # the look-back of the first two reaches the day before
 
 
 # --- square-off, and strategies that go --------------------------------------------------------------------------
@@ -391,7 +424,13 @@ def load(text: str) -> Any:
 
 
 def intraday(name: str) -> dict[str, Any]:
-    nodes = [start(), always("A"), entry("e", leg("p", productType="intraday")), when("B", compare("close", "<", 0)), exit_("x")]
+    nodes = [
+        start(),
+        always("A"),
+        entry("e", leg("p", productType="intraday")),
+        when("B", compare("close", "<", 0)),
+        exit_("x"),
+    ]
     return drawing(nodes, ["start > A > e > B > x"], name)
 
 
@@ -408,6 +447,28 @@ def test_a_strategy_that_was_taken_out_leaves_no_deadline_behind() -> None:
     assert closed.exit_ts == T0 + 23 * HOUR + 45 * MINUTE
 
 
+def test_a_strategy_that_comes_later_takes_its_place_by_id() -> None:
+    """At the close of a bar, and at a tick, on which an entry directly under start runs."""
+    settings = CoreSettings()
+    begins = {name: json.dumps(in_and_out(name)) for name in "bd"}
+    begins |= {name: json.dumps(drawing([start(), entry("e", "p")], ["start > e"], name)) for name in "ac"}
+    engine = Engine([load(begins["b"])], [XYZ], Contracts([]), settings, load=load)
+    run: list[str] = []
+
+    def on_command(command: Command, _: bytes) -> None:
+        if isinstance(command, SubmitOrder):
+            run.append(command.order.strategy)
+
+    session = Session(engine, Simulator(settings.simulation), on_command)
+    session.step(Tick(XYZ.id, T0, 100.0))
+    session.step(Tick(XYZ.id, T0 + MINUTE, 100.0))
+    for k, names in enumerate(("db", "cdb", "acdb")):
+        session.tell(StrategiesReplaced(T0 + MINUTE + k, tuple(begins[name] for name in names)))
+    session.step(Tick(XYZ.id, T0 + MINUTE + SECOND, 100.0))
+    session.step(Tick(XYZ.id, T0 + 2 * MINUTE, 100.0))
+    assert run == ["b", *"abc", *"bd"]
+
+
 @pytest.mark.parametrize(("side", "pnl"), [(Side.BUY, "-0.30"), (Side.SELL, "0.10")])
 def test_the_spread_is_paid_on_the_way_in_and_out(side: Side, pnl: str) -> None:
     """Five ticks each way, while the price falls by twenty."""
@@ -417,6 +478,6 @@ def test_the_spread_is_paid_on_the_way_in_and_out(side: Side, pnl: str) -> None:
     for k, price in enumerate((100.0, 100.0, 99.8, 99.8)):
         ts = T0 + k * MINUTE
         run.session.step(BarOpened(XYZ.id, ts, price))
-        run.session.step(Bar(XYZ.id, M1, ts, ts + MINUTE, price, price, price, price, float(k)))
+        run.session.step(flat_bar(XYZ, ts, price, float(k)))
     (closed,) = run.engine.desks["story"].positions.closed
     assert str(closed.pnl) == pnl

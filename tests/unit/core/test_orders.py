@@ -23,10 +23,12 @@ WORKING = (S.SUBMITTED, S.ACCEPTED, S.PARTIAL, S.UNKNOWN)
 DATE = dt.date(2024, 1, 2)
 
 
-def make_order(state: OrderState = S.SUBMITTED, number: str = "o1", vpi: str = "p", purpose: Purpose = Purpose.ENTRY) -> Order:
+def make_order(
+    state: OrderState = S.SUBMITTED, number: str = "o1", vpi: str = "p", purpose: Purpose = Purpose.ENTRY
+) -> Order:
     order = Order(
-        number, "s", "e", vpi, purpose, Instrument("SIM", "X"), Side.BUY, OrderType.MARKET, Product.INTRADAY, Decimal(10),
-        1, 0, 100,
+        number, "s", "e", vpi, purpose, Instrument("SIM", "X"), Side.BUY, OrderType.MARKET, Product.INTRADAY,
+        Decimal(10), 1, 0, 100,
     )  # fmt: skip
     order.state = state
     order.filled = Decimal(4) if state is S.PARTIAL else Decimal(0)
@@ -113,7 +115,7 @@ def test_more_than_was_ordered_or_nothing_at_all_is_no_fill(quantity: int) -> No
     book = make_book(order)
     with pytest.raises(InvariantError, match=f"fill t1 of {quantity}: order o1 has 10 left"):
         book.apply(fill(quantity))
-    assert (order.state, order.filled) == (S.ACCEPTED, 0)
+    assert (order.state, order.filled) == (S.ACCEPTED, Decimal(0))
     assert book.apply(fill(10)) is order  # the id was not used up by the wrong one
     assert order.state is S.FILLED
 
@@ -124,7 +126,7 @@ def test_fills_together_may_not_exceed_the_order() -> None:
     book.apply(fill(7))
     with pytest.raises(InvariantError, match="has 3 left"):
         book.apply(fill(4, "t2"))
-    assert (order.state, order.filled) == (S.PARTIAL, 7)
+    assert (order.state, order.filled) == (S.PARTIAL, Decimal(7))
 
 
 def test_a_report_about_an_order_that_is_over_or_never_was_changes_nothing() -> None:
@@ -143,7 +145,12 @@ def test_an_order_is_taken_in_once() -> None:
 
 def test_working_orders_are_found_by_slot_and_purpose_oldest_first() -> None:
     book = OrderBook()
-    kinds = [("o3", "p", Purpose.ENTRY), ("o1", "q", Purpose.ENTRY), ("o2", "p", Purpose.EXIT), ("o0", "p", Purpose.ENTRY)]
+    kinds = [
+        ("o3", "p", Purpose.ENTRY),
+        ("o1", "q", Purpose.ENTRY),
+        ("o2", "p", Purpose.EXIT),
+        ("o0", "p", Purpose.ENTRY),
+    ]
     for number, vpi, purpose in kinds:
         book.add(make_order(number=number, vpi=vpi, purpose=purpose))
     assert [o.id for o in book.of(("p",), Purpose.ENTRY)] == ["o3", "o0"]
@@ -154,7 +161,9 @@ def test_working_orders_are_found_by_slot_and_purpose_oldest_first() -> None:
 # --- ids ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "text"), [(0, "0"), (9, "9"), (10, "a"), (35, "z"), (36, "10"), (1295, "zz"), (1296, "100")])
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0"), (9, "9"), (10, "a"), (35, "z"), (36, "10"), (1295, "zz"), (1296, "100")]
+)
 def test_base_36(number: int, text: str) -> None:
     assert base36(number) == text
     assert int(text, 36) == number

@@ -14,7 +14,9 @@ INDEX = Instrument("NSE", "NIFTY", InstrumentKind.INDEX, tick_size=Decimal("0.05
 COIN = Instrument("BINANCE", "BTC", InstrumentKind.SPOT, quantity_step=Decimal("0.001"))
 
 
-@pytest.mark.parametrize(("entries", "cap", "held"), [(0, 1, False), (1, 1, True), (2, 1, True), (0, 0, True), (10**6, "none", False)])
+@pytest.mark.parametrize(
+    ("entries", "cap", "held"), [(0, 1, False), (1, 1, True), (2, 1, True), (0, 0, True), (10**6, "none", False)]
+)
 def test_the_cap_on_entries(entries: int, cap: int | Literal["none"], held: bool) -> None:
     gate = entry_gate(entries, cap)
     assert bool(gate) is held

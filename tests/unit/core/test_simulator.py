@@ -33,7 +33,7 @@ class Exchange:
         self._count = 0
         self.orders: dict[str, Order] = {}
 
-    def send(  # noqa: PLR0913 - the parts of an order
+    def send(
         self,
         side: Side,
         limit: str | None = None,
@@ -496,7 +496,11 @@ def test_a_bar_fills_what_the_ticks_of_its_path_fill_and_a_limit_never_worse_tha
         assert all(price * side.sign <= limit * side.sign for _, price, _ in bars + ticks)
 
 
-@given(order=orders, prices=st.lists(four(), min_size=1, max_size=6), volumes=st.lists(st.integers(0, 7), min_size=6, max_size=6))
+@given(
+    order=orders,
+    prices=st.lists(four(), min_size=1, max_size=6),
+    volumes=st.lists(st.integers(0, 7), min_size=6, max_size=6),
+)
 def test_an_order_fills_whole_or_less_but_never_more(
     order: tuple[Side, int | None, int | None], prices: Prices, volumes: list[int]
 ) -> None:

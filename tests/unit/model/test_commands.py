@@ -34,22 +34,35 @@ def test_the_bytes_of_a_cancellation() -> None:
 
 
 def test_the_bytes_of_an_alert() -> None:
-    assert canonical(PublishAlert(ALERT, 1)) == (
-        '{"alert_type":"info","command":"alert","id":"0a1b2c240102-a1","indicators":{"ma":null,"rsi":30.5},'
-        '"kind":"alert","message":"hält \u20b9","node":"say","operands":{"close":100.1},"price":100.1,"strategy":"s","ts":1}'
-    ).encode()
+    assert (
+        canonical(PublishAlert(ALERT, 1))
+        == (
+            '{"alert_type":"info","command":"alert","id":"0a1b2c240102-a1","indicators":{"ma":null,"rsi":30.5},'
+            '"kind":"alert","message":"hält \u20b9","node":"say","operands":{"close":100.1},"price":100.1,'
+            '"strategy":"s","ts":1}'
+        ).encode()
+    )
 
 
 @pytest.mark.parametrize(
     ("quantity", "text"),
-    [("1E+2", "100"), ("100.00", "100"), ("0.50", "0.5"), ("1E-8", "0.00000001"), ("65", "65"), ("123456789.125", "123456789.125")],
+    [
+        ("1E+2", "100"),
+        ("100.00", "100"),
+        ("0.50", "0.5"),
+        ("1E-8", "0.00000001"),
+        ("65", "65"),
+        ("123456789.125", "123456789.125"),
+    ],
 )
 def test_equal_quantities_have_equal_bytes_without_exponents(quantity: str, text: str) -> None:
     order = replace(ORDER, quantity=Decimal(quantity))
     assert json.loads(canonical(SubmitOrder(order, 1)))["quantity"] == text
 
 
-@pytest.mark.parametrize(("price", "text"), [("5E-8", "0.00000005"), ("1.5E+3", "1500"), ("0.10", "0.10"), (None, None)])
+@pytest.mark.parametrize(
+    ("price", "text"), [("5E-8", "0.00000005"), ("1.5E+3", "1500"), ("0.10", "0.10"), (None, None)]
+)
 def test_prices_have_no_exponent(price: str | None, text: str | None) -> None:
     order = replace(ORDER, limit_price=None if price is None else Decimal(price))
     assert json.loads(canonical(SubmitOrder(order, 1)))["limit_price"] == text

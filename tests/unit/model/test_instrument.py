@@ -12,7 +12,14 @@ NICKEL = Instrument("NSE", "ACME", tick_size=Decimal("0.05"))
 
 @pytest.mark.parametrize(
     ("value", "price"),
-    [(100.0, "100.00"), (100.05, "100.05"), (100.07, "100.05"), (100.08, "100.10"), (2503.15, "2503.15"), (0.05, "0.05")],
+    [
+        (100.0, "100.00"),
+        (100.05, "100.05"),
+        (100.07, "100.05"),
+        (100.08, "100.10"),
+        (2503.15, "2503.15"),
+        (0.05, "0.05"),
+    ],
 )
 def test_a_float_becomes_the_nearest_price_on_the_grid_exactly(value: float, price: str) -> None:
     assert str(NICKEL.price(value)) == price
@@ -36,7 +43,12 @@ def test_a_tie_goes_to_one_of_its_neighbours_and_the_same_each_time() -> None:
 
 @pytest.mark.parametrize(
     ("value", "down", "up"),
-    [("100.00", "100.00", "100.00"), ("100.01", "100.00", "100.05"), ("100.0499999", "100.00", "100.05"), ("0.01", "0", "0.05")],
+    [
+        ("100.00", "100.00", "100.00"),
+        ("100.01", "100.00", "100.05"),
+        ("100.0499999", "100.00", "100.05"),
+        ("0.01", "0", "0.05"),
+    ],
 )
 def test_a_price_moved_onto_the_grid_never_crosses_the_value(value: str, down: str, up: str) -> None:
     assert NICKEL.price_down(Decimal(value)) == Decimal(down)
@@ -58,7 +70,7 @@ def test_a_price_is_on_the_grid_when_it_is_whole_ticks() -> None:
 @pytest.mark.parametrize("value", ["0", "-0.05", "NaN", "Infinity"])
 def test_a_grid_that_is_no_grid_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"NSE:ACME: {name} is {value}; it must be a positive number"):
-        dataclasses.replace(NICKEL, **{name: Decimal(value)})
+        dataclasses.replace(NICKEL, **{name: Decimal(value)})  # type: ignore[arg-type] # all of these are Decimal
 
 
 def test_an_instrument_is_known_by_exchange_and_symbol() -> None:

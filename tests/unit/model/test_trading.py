@@ -60,11 +60,15 @@ def test_pnl_of_long_numbers_is_exact_when_flat() -> None:
     assert position.pnl == 0
 
 
-def test_averages_are_of_what_was_filled_and_absent_before() -> None:
+def test_before_the_first_fill_there_are_no_averages() -> None:
     position = make_position()
     assert position.entry_price == 0
     assert position.exit_price is None
     assert position.pnl == 0
+
+
+def test_averages_are_of_what_was_filled() -> None:
+    position = make_position()
     enter(position, "10", "1")
     enter(position, "20", "3")
     assert position.entry_price == Decimal("17.5")
@@ -75,10 +79,9 @@ def test_averages_are_of_what_was_filled_and_absent_before() -> None:
 
 
 def test_what_a_slot_may_still_close() -> None:
-    slot = Slot("p", "")
-    assert slot.flat
-    slot.opening = Decimal(2)
-    assert not slot.flat
-    slot.opening, slot.open, slot.closing = Decimal(0), Decimal(5), Decimal(3)
-    assert slot.free == 2
-    assert not slot.flat
+    five = Decimal(5)
+    assert Slot("p", "").flat
+    assert not Slot("p", "", opening=five).flat
+    assert not Slot("p", "", open=five).flat
+    assert Slot("p", "", open=five, closing=Decimal(3)).free == 2
+    assert Slot("p", "", opening=five).free == 0

@@ -15,6 +15,9 @@ from tradingd.research.result import plain
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tradingd.core.performance import Metrics
+    from tradingd.research.backtest import DataFile
+
 WARM_UP, T0 = 1_000, 1_704_067_200_000_000_000
 
 
@@ -66,7 +69,27 @@ def test_trades_are_those_of_a_bare_loop(generated: tuple[Path, list[float], lis
     assert closed == [(bought, sold) for bought, sold, _ in expected]
     assert [trade["pnl"] for trade in result.trades] == [plain(pnl) for _, _, pnl in expected]
     assert result.metrics.total_pnl == sum(pnl for _, _, pnl in expected)
-    assert (result.bars, result.ticks, len(result.curve.ts)) == (60_000, 0, 60_000)
+    assert (result.bars, result.ticks, len(result.curve.ts)) == (60_000, 0, 60_000 - WARM_UP)
+
+
+def test_what_warms_up_is_not_in_the_figures(generated: tuple[Path, list[float], list[float]]) -> None:
+    def figures(*files: DataFile) -> Metrics:
+        return backtest(once(), *files, settings=UNLIMITED, start="2024-02-01").metrics
+
+    whole = np.load(generated[0])
+    recent = whole["timestamp"] >= np.datetime64("2024-02-01", "ns").astype(int)
+    short = generated[0].with_name("recent.npz")
+    np.savez(short, **{name: whole[name][recent] for name in whole.files})
+    assert figures(bars("XYZ", generated[0])) == figures(bars("XYZ", short))
+
+
+def test_prices_that_are_not_on_the_grid_are_told(tmp_path: Path) -> None:
+    rows = [(f"2024-01-02T09:{15 + i}:00", *[101.2345 + i] * 4) for i in range(6)]
+    path = file(tmp_path / "fine.csv", "timestamp,open,high,low,close", rows)
+    (told,) = [note for note in backtest(once(), bars("XYZ", path)).notes if "grid" in note]
+    assert told.startswith("fine.csv: 6 of 6 closes are not on the grid of XYZ, whose tick is 0.01")
+    on_it = file(tmp_path / "grid.csv", "timestamp,open,high,low,close", [(t, *[p // 1] * 4) for t, p, *_ in rows])
+    assert not [note for note in backtest(once(), bars("XYZ", on_it)).notes if "grid" in note]
 
 
 @pytest.fixture

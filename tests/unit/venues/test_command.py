@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.venues.markets import PATIENCE_S, connected, get
+from tradingd.venues.command import main
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,11 +99,16 @@ async def test_recorded_files_are_played_to_their_end(tmp_path: Path) -> None:
         (("--end", "never"), 2, "never"),
     ],
 )
-async def test_wrong_options_are_told_before_anything_is_served(
-    options: tuple[str, ...], code: int, message: str
+def test_wrong_options_are_told_before_anything_is_served(
+    options: tuple[str, ...],
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with exchange(*options) as process:
-        out, told = await process.communicate()
-        assert (process.returncode, out) == (code, b"")
-        assert message in told.decode()
-        assert "Traceback" not in told.decode()
+    monkeypatch.setattr(sys, "argv", ["exchange", *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (code, "")
+    assert message in told.err

@@ -51,7 +51,7 @@ def test_a_number_the_wire_cannot_carry_is_refused(tmp_path: Path) -> None:
 
 def test_a_recorded_day_is_told_in_the_order_of_a_backtest() -> None:
     names = ("NIFTY", "RELIANCE", "MM", "BAJAJ_AUTO")
-    files = {name: shared(f"nse_ticks/day_2021-05-28/{name}.csv.gz".replace("nse", "data/nse", 1)) for name in names}
+    files = {name: shared(f"data/nse_ticks/day_2021-05-28/{name}.csv.gz") for name in names}
     tape = Tape([read_trades(files, UTC)])
     told = []
     while rows := tape.take(1000):

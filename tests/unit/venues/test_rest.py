@@ -34,7 +34,7 @@ async def port() -> AsyncIterator[int]:
 async def test_ping_and_time(port: int) -> None:
     assert await get(port, "/api/v3/ping") == {}
     assert await get(port, "/api/v3/time") == {"serverTime": MS + 99_000}
-    micro = await get(port, "/api/v3/time", {"X-MBX-TIME-UNIT": "MICROSECOND"})
+    micro = await get(port, "/api/v3/time", "MICROSECOND")
     assert micro == {"serverTime": (MS + 99_000) * 1000}
 
 
@@ -141,7 +141,7 @@ async def test_a_wrong_request(port: int, path: str, query: dict[str, Any], code
 
 async def test_a_parameter_given_twice_and_an_unknown_unit(port: int) -> None:
     assert (await get(port, "/api/v3/klines?symbol=A&symbol=A"))["code"] == -1101
-    assert (await get(port, "/api/v3/time", {"X-MBX-TIME-UNIT": "HOUR"}))["code"] == -1130
+    assert (await get(port, "/api/v3/time", "HOUR"))["code"] == -1130
 
 
 async def test_bars_agree_with_those_made_of_the_trades_that_were_streamed() -> None:
@@ -153,7 +153,7 @@ async def test_bars_agree_with_those_made_of_the_trades_that_were_streamed() -> 
             await ear.hear(texts=6000)
         bars = await get(port, "/api/v3/klines", symbol="BTCUSDT", interval="1m", startTime=MS)
     trades = [m["data"] for m in ear.messages if m["data"]["e"] == "aggTrade"]
-    assert len(trades) > 5000
+    assert len(trades) > 4000
     minutes = [list(group) for _, group in groupby(trades, lambda trade: trade["T"] * 1_000_000 // MINUTE)]
     made = [
         (

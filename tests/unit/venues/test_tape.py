@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.unit.venues.markets import T0, make_trades, made_up
+from tests.unit.venues.markets import T0, made_up, make_trades
 from tradingd.model.errors import ConfigError
 from tradingd.model.market import HOUR, MINUTE, SECOND
 from tradingd.venues.generated import BLOCK

@@ -37,7 +37,7 @@ def payload(frame: str) -> Any:
 
 def test_a_trade() -> None:
     words = Words("BTCUSDT", combined=True, unit=MILLISECOND)
-    assert payload(words.trade(12, TS - 5_000_000, TS, 61837.63, 0.02, True)) == {  # noqa: FBT003 - a column
+    assert payload(words.trade(12, TS - 5_000_000, TS, 61837.63, 0.02, True)) == {
         "stream": "btcusdt@aggTrade",
         "data": {
             "e": "aggTrade", "E": 1735776001234, "s": "BTCUSDT", "a": 12, "p": "61837.63000000", "q": "0.02000000",
@@ -48,7 +48,7 @@ def test_a_trade() -> None:
 
 def test_times_in_microseconds_and_a_raw_stream() -> None:
     words = Words("NIFTY 50", combined=False, unit=MICROSECOND)
-    trade = payload(words.trade(12, TS, TS, 1.0, 0.0, False))  # noqa: FBT003 - a column
+    trade = payload(words.trade(12, TS, TS, 1.0, 0.0, False))
     assert (trade["s"], trade["E"], trade["T"], trade["m"]) == ("NIFTY 50", TS // 1000, TS // 1000, False)
     bar = payload(words.kline(Kline.flat(T0, 1.0), "1m", MINUTE, TS, is_closed=False))
     assert bar["k"]["T"] == (T0 + MINUTE) // 1000 - 1
@@ -68,8 +68,9 @@ def test_a_kline_is_told_as_it_is_in_a_capture() -> None:
     lines = shared("data/crypto_ws/cryptofeed/BINANCE.ws.1.0").read_text("utf-8").splitlines()
     told = next(json.loads(line.split(": ", 1)[1]) for line in lines if '"e":"kline"' in line)
     k = told["data"]["k"]
-    prices = (float(k[key]) for key in ("o", "h", "l", "c", "v", "q"))
-    bar = Kline(k["t"] * MILLISECOND, *prices, k["n"], float(k["V"]), float(k["Q"]), k["f"], k["L"])
+    open_, high, low, close, volume, turnover, buys, bought = (float(k[key]) for key in "ohlcvqVQ")
+    ts_open = k["t"] * MILLISECOND
+    bar = Kline(ts_open, open_, high, low, close, volume, turnover, k["n"], buys, bought, k["f"], k["L"])
     words = Words(told["data"]["s"], combined=True, unit=MILLISECOND)
     said = payload(words.kline(bar, k["i"], MINUTE, told["data"]["E"] * MILLISECOND, is_closed=k["x"]))
     assert said == told

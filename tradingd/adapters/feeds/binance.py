@@ -145,7 +145,6 @@ class BinanceProvider:
             FeedError: no bars of the venue make up such ones, it refuses, or does not answer.
         """
         interval = self._interval(instrument, timeframe, until)
-        ratio = -(-timeframe.ns // interval.ns)
         end = min(until, await self.server_time())
         session = self._sessions(instrument, end)
         before = session.bar_bounds(timeframe, end)[0] if session.ts_open <= end else end
@@ -153,15 +152,14 @@ class BinanceProvider:
         for _ in range(_PAGES_MAX):
             if len(bars) >= count:
                 break
-            limit = min((count - len(bars) + 1) * ratio, _ROWS_MAX)
-            rows = await self._klines(instrument, interval, before, limit)
+            rows = await self._klines(instrument, interval, before)
             pieces = [
                 (row.ts_open_ms * MILLISECOND, row.open, row.high, row.low, row.close, row.volume, row.trades)
                 for row in rows
                 if row.trades
             ]
             page = cut(instrument, timeframe, pieces, self._sessions)
-            if len(rows) < limit:
+            if len(rows) < _ROWS_MAX:
                 return [*page, *bars][-count:]
             before = rows[0].ts_open_ms * MILLISECOND
             if page and page[0].ts_open < before:  # its beginning is on the page before
@@ -182,11 +180,16 @@ class BinanceProvider:
         )
         raise FeedError(msg)
 
-    async def _klines(self, instrument: Instrument, interval: Timeframe, before: int, limit: int) -> list[Kline]:
+    async def _klines(self, instrument: Instrument, interval: Timeframe, before: int) -> list[Kline]:
+        """Return the last bars that open before `before`: a whole answer costs the venue no more than a short one."""
         end_ms = before // MILLISECOND - 1
-        return await self._ask(
-            "klines", list[Kline], symbol=instrument.symbol, interval=INTERVALS[interval], endTime=end_ms, limit=limit
-        )
+        query: dict[str, str | int] = {
+            "symbol": instrument.symbol,
+            "interval": INTERVALS[interval],
+            "endTime": end_ms,
+            "limit": _ROWS_MAX,
+        }
+        return await self._ask("klines", list[Kline], **query)
 
     # --- the stream ----------------------------------------------------------------------------------------------
 

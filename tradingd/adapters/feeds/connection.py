@@ -88,7 +88,7 @@ class LastingConnection:
     async def close(self) -> None:
         """End the present connection, within a second."""
         if self._present is not None:
-            await self._present.close()
+            await _leave(self._present)
             self._present = None
 
     async def _replace(self, former: ClientConnection) -> None:
@@ -100,14 +100,7 @@ class LastingConnection:
             self.reason = _told(error)
             return
         self._begin()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(former.close())
-                with suppress(ConnectionClosed):
-                    while True:
-                        self._under_way.append(await former.recv(decode=False))
-        finally:
-            former.transport.abort()
+        self._under_way.extend(await _leave(former))
         self._under_way.append(Change.CONNECTED)
 
     async def _come_back(self) -> Change:
@@ -154,6 +147,20 @@ class LastingConnection:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+async def _leave(connection: ClientConnection) -> list[bytes]:
+    """End a connection, and return what was still under way on it; unread, that would be in the way of the end."""
+    frames = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(connection.close())
+            with suppress(ConnectionClosed):
+                while True:
+                    frames.append(await connection.recv(decode=False))
+    finally:
+        connection.transport.abort()
+    return frames
 
 
 def _told(error: Exception) -> str:

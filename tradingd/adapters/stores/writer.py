@@ -2,7 +2,7 @@
 
 It owns the only write connection and alone checkpoints. Whatever queued while one transaction ran goes into the next,
 whole units only: what one caller asked for together is durable together or not at all. After the first failure it
-does nothing any more; a disk that refused once is never asked again.
+begins no transaction any more: what a disk refused once it is not asked for again.
 """
 
 from __future__ import annotations

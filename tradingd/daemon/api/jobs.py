@@ -32,7 +32,7 @@ _OF_THE_RUN = ("execution_id", "seconds")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in a data file: the days of its exchange that have rows, in order, and its bars' width, none for ticks."""
+    """What is in a data file: the days that have rows, in order, in exchange time; the width of bars, none for ticks."""
 
     days: tuple[dt.date, ...]
     timeframe: Timeframe | None
@@ -45,9 +45,9 @@ class Failure:
     detail: str
 
 
-def contents(file: DataFile, exchange: str) -> Contents | Failure:
-    """Look into a file of `exchange`."""
-    zone = market(exchange).zone
+def contents(file: DataFile) -> Contents | Failure:
+    """Look into a file; its exchange is known."""
+    zone = market(file.exchange or "").zone
     try:
         if file.kind == "ticks":
             ts, timeframe = read_ticks(file.path, zone).ts, None

@@ -38,6 +38,7 @@ class Kind(enum.Enum):
     TOO_SLOW = 408, "The body did not arrive in time"
     LIVE_NOT_ARMED = 409, "Live trading is not armed"
     PAPER_REFUSED = 409, "The paper session cannot be started"
+    ENCODED = 415, "The body is compressed"
     MISDIRECTED = 421, "The request is addressed to somebody else"
     REQUEST_REFUSED = 422, "The request cannot be meant like this"
     STRATEGY_REFUSED = 422, "The strategy has errors"

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class WorkerLostError(Exception):
-    """The process that had the job ended without an answer."""
+    """The process that had the job ended without an answer, or there was none to be had."""
 
 
 class JobError(Exception):
@@ -84,9 +84,13 @@ class Processes:
 async def _started() -> Process:
     """Start a process that finds its modules where this one does, and nowhere else."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", _MODULE, stdin=PIPE, stdout=PIPE, env=environment, limit=_BUFFER
-    )
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", _MODULE, stdin=PIPE, stdout=PIPE, env=environment, limit=_BUFFER
+        )
+    except OSError as error:
+        msg = "no worker process can be started"
+        raise WorkerLostError(msg) from error
 
 
 async def _asked(process: Process, job: bytes) -> bytes:

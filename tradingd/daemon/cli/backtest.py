@@ -27,9 +27,15 @@ _MODE = "scanned skips bars on which nothing can happen; the answer is the same.
 
 
 def backtest(  # noqa: PLR0913 - the options of the command
-    strategies: Annotated[list[Path], typer.Argument(metavar="STRATEGY.json", exists=True, dir_okay=False)],
+    strategies: Annotated[
+        list[Path] | None, typer.Argument(metavar="STRATEGY.json", exists=True, dir_okay=False, show_default=False)
+    ] = None,
     bars: Annotated[list[str] | None, typer.Option("--bars", metavar="SYM[:1m]=FILE", help=_BARS)] = None,
     ticks: Annotated[list[str] | None, typer.Option("--ticks", metavar="SYM=FILE", help=_TICKS)] = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(metavar="STATE_DIR", exists=True, file_okay=False, help="Run what a daemon recorded, instead."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("-c", "--config", metavar="FILE", exists=True, dir_okay=False, help="TOML file.")
     ] = None,
@@ -54,6 +60,12 @@ def backtest(  # noqa: PLR0913 - the options of the command
     ] = None,
 ) -> None:
     """Run strategies over stored data, and print what came of it."""
+    if recording is not None:
+        _recorded(recording, alone=not (strategies or bars or ticks), as_json=as_json)
+        return
+    if not strategies:
+        msg = "there is no strategy: name at least one STRATEGY.json"
+        raise typer.BadParameter(msg)
     data = [*(_data_file("bars", text) for text in bars or ()), *(_data_file("ticks", text) for text in ticks or ())]
     if not data:
         msg = "there is no data: give --bars SYM=FILE or --ticks SYM=FILE"
@@ -92,6 +104,27 @@ def backtest(  # noqa: PLR0913 - the options of the command
         typer.echo(json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         report.show(result.as_dict(), sys.stdout)
+
+
+def _recorded(path: Path, *, alone: bool, as_json: bool) -> None:
+    """Run a recorded session again: its strategies, settings and market, with fills from the simulator."""
+    if not alone:
+        msg = "--recording brings its own strategies and data; give neither"
+        raise typer.BadParameter(msg)
+    from tradingd.daemon import state, wiring
+    from tradingd.research import report
+    from tradingd.research.backtest import outcome
+
+    recorded = state.recording(path)
+    rerun = wiring.again(recorded)
+    bars = sum(line.series.count for feed in rerun.session.engine.feeds.values() for line in feed.lines)
+    result = outcome(
+        rerun.session, rerun.curve, execution_id=f"rec-{recorded.created_ms}", bars=bars, ticks=rerun.ticks
+    ).as_dict()
+    if as_json:
+        typer.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        report.show(result, sys.stdout)
 
 
 def _documents(paths: "Sequence[Path]", listed: "Sequence[Instrument]") -> "list[Document]":

@@ -201,9 +201,7 @@ def figures(bar: Bar) -> tuple[object, ...]:
 
 
 @given(doings, st.integers(1, 20), st.sampled_from(["30s", "1m", "2m", "5m", "1d"]))
-def test_bars_of_the_folded_stream_are_those_of_the_raw_one(
-    does: list[Event | Take], size: int, width: str
-) -> None:
+def test_bars_of_the_folded_stream_are_those_of_the_raw_one(does: list[Event | Take], size: int, width: str) -> None:
     raw = [what for what in does if not isinstance(what, Take)]
     _, folded = through(size, 30 * SECOND, does)
     for name in NAMES:
@@ -211,9 +209,7 @@ def test_bars_of_the_folded_stream_are_those_of_the_raw_one(
 
 
 @given(doings, st.integers(1, 20))
-def test_nothing_is_dropped_and_only_ticks_are_changed(
-    does: list[Event | Take], size: int
-) -> None:
+def test_nothing_is_dropped_and_only_ticks_are_changed(does: list[Event | Take], size: int) -> None:
     raw = [what for what in does if not isinstance(what, Take)]
     queue, out = through(size, MINUTE, does)
     assert sum(e.count if isinstance(e, FoldedTick) else 1 for e in out) == len(raw)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ import pytest
 from tradingd.adapters.publishers.envelope import envelope, schema
 from tradingd.model.trading import Alert, AlertKind, AlertType
 
+PROJECT = Path(__file__).resolve().parents[4]
 KOLKATA = ZoneInfo("Asia/Kolkata")
 TS = 1_622_173_500_123_456_789  # 2021-05-28 09:15:00.123456789 in Kolkata
 
@@ -82,6 +84,14 @@ def test_equal_alerts_of_two_journals_are_different_messages() -> None:
     alert = make_alert()
     assert envelope(alert, 1, KOLKATA) == envelope(alert, 1, KOLKATA)
     assert sent(alert, journal_ms=1)["id"] != sent(alert, journal_ms=2)["id"]
+
+
+def test_the_documented_message_is_a_valid_one() -> None:
+    text = (PROJECT / "docs/alerts.md").read_text("utf-8")
+    message = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    jsonschema.validate(message, schema())
+    assert dt.datetime.fromisoformat(message["timestamp"]).timestamp() * 10**9 == message["ts"]
+    assert list(message) == list(sent(make_alert()))
 
 
 def test_a_message_is_one_line() -> None:

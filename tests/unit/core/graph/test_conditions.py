@@ -44,7 +44,9 @@ class Market:
 
 
 def condition(left: Operand, op: Op, *right: Operand | float | str | bool) -> Condition:
-    return Condition("c", left, op, tuple(r if isinstance(r, Candle | IndicatorValue | Constant) else Constant(r) for r in right))
+    return Condition(
+        "c", left, op, tuple(r if isinstance(r, Candle | IndicatorValue | Constant) else Constant(r) for r in right)
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,11 @@ def test_in_a_list() -> None:
 
 def test_prices_are_equal_when_their_ticks_are() -> None:
     noisy = Market(close=[100.10000000000001], open=[100.1])
-    for market, equal in ((noisy, True), (Market(close=[100.12], open=[100.1]), True), (Market(close=[100.13], open=[100.1]), False)):
+    for market, equal in (
+        (noisy, True),
+        (Market(close=[100.12], open=[100.1]), True),
+        (Market(close=[100.13], open=[100.1]), False),
+    ):
         assert market.truth(condition(CLOSE, Op.EQ, OPEN)) is equal
         assert market.truth(condition(CLOSE, Op.NE, OPEN)) is not equal
         assert market.truth(condition(CLOSE, Op.IN, 1.0, OPEN)) is equal
@@ -142,7 +148,7 @@ def test_only_prices_are_rounded_and_only_for_equality() -> None:
 def test_texts_and_truth_values_are_only_equal_or_not() -> None:
     market = Market(close=[1.0])
     assert market.truth(condition(CLOSE, Op.EQ, "abc")) is False
-    assert market.truth(condition(CLOSE, Op.NE, "it's \"quoted\"\n")) is True
+    assert market.truth(condition(CLOSE, Op.NE, 'it\'s "quoted"\n')) is True
     assert market.truth(condition(Constant("a"), Op.IN, "b", "a")) is True
     assert market.truth(condition(Constant(1.0), Op.GT, 2.0)) is False
 
@@ -155,7 +161,11 @@ def test_look_back_counts_closed_bars_before_the_last() -> None:
 
 # --- groups ------------------------------------------------------------------------------------------------------
 
-TRUE, FALSE, UNKNOWN = (condition(Constant(1.0), Op.LT, 2.0), condition(Constant(1.0), Op.GT, 2.0), condition(RSI, Op.GT, 0.0))
+TRUE, FALSE, UNKNOWN = (
+    condition(Constant(1.0), Op.LT, 2.0),
+    condition(Constant(1.0), Op.GT, 2.0),
+    condition(RSI, Op.GT, 0.0),
+)
 COLD = Market(rsi=[NAN])
 LEAVES = {True: TRUE, False: FALSE, None: UNKNOWN}
 

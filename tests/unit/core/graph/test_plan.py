@@ -78,7 +78,15 @@ def test_a_re_entry_arms_the_first_signals_of_every_way(paths: list[str], first:
 
 
 def test_first_signals_of_an_entry_behind_an_exit_begin_at_the_exit() -> None:
-    nodes = [start(), signal("A"), entry("e1", "p"), signal("B"), exit_("x", targetPositionVpi="p"), signal("C"), entry("e2", "q")]
+    nodes = [
+        start(),
+        signal("A"),
+        entry("e1", "p"),
+        signal("B"),
+        exit_("x", targetPositionVpi="p"),
+        signal("C"),
+        entry("e2", "q"),
+    ]
     drawn = prepared(nodes, ["start > A > e1 > B > x > C > e2"])
     assert drawn.first_signals == {"e1": ("A",), "e2": ("C",)}
 
@@ -95,10 +103,13 @@ def test_exits_that_hang_on_start_are_known_to_the_entries_they_close() -> None:
     assert drawn.outer_exits["f"] == (OuterExit("y", ("E",), ("E", "y")),)
 
 
-@pytest.mark.parametrize(("target", "hit"), [({}, {"e", "f"}), ({"targetTag": "t"}, {"e"}), ({"targetPositionVpi": "q"}, {"f"})])
-def test_an_exit_closes_all_or_a_tag_or_a_slot(target: dict[str, str], hit: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("target", "hit"), [({}, {"e", "f"}), ({"targetTag": "t"}, {"e"}), ({"targetPositionVpi": "q"}, {"f"})]
+)
+def test_an_exit_closes_all_or_a_tag_or_a_slot(target: dict[str, Any], hit: set[str]) -> None:
     nodes = [
-        start(), signal("A"), entry("e", leg("p", vpt="t")), signal("F"), entry("f", "q"), signal("B"), exit_("x", **target),
+        start(), signal("A"), entry("e", leg("p", vpt="t")), signal("F"), entry("f", "q"), signal("B"),
+        exit_("x", **target),
     ]  # fmt: skip
     drawn = prepared(nodes, ["start > A > e", "start > F > f", "start > B > x"])
     assert {e for e, outer in drawn.outer_exits.items() if outer} == hit
@@ -106,7 +117,8 @@ def test_an_exit_closes_all_or_a_tag_or_a_slot(target: dict[str, str], hit: set[
 
 def test_signals_to_alerts_only_repeat_and_only_the_first_of_a_chain() -> None:
     nodes = [
-        start(), signal("A"), signal("B"), alert("say"), signal("C"), alert("tell"), signal("D"), entry("e", "p"), signal("E"),
+        start(), signal("A"), signal("B"), alert("say"), signal("C"), alert("tell"),
+        signal("D"), entry("e", "p"), signal("E"),
     ]  # fmt: skip
     drawn = prepared(nodes, ["start > A > B > say", "start > C > tell", "C > D > e", "start > E"])
     assert drawn.repeating == {"A"}  # C leads to an entry too, E to nothing
@@ -125,7 +137,12 @@ def test_the_entry_side_is_what_leads_to_an_entry_without_an_exit_between() -> N
     ]  # fmt: skip
     drawn = prepared(nodes, ["start > A > B > e > C > x"])
     assert drawn.entry_side == {"A": 3, "B": 0}
-    assert drawn.look_back == {Candle("close", 2): 3, IndicatorValue("ma", "sma"): 1, Candle("close"): 0, Candle("close", 4): 4}
+    assert drawn.look_back == {
+        Candle("close", 2): 3,
+        IndicatorValue("ma", "sma"): 1,
+        Candle("close"): 0,
+        Candle("close", 4): 4,
+    }
 
 
 def test_falling_edges_are_compiled_only_where_they_matter() -> None:
@@ -135,22 +152,22 @@ def test_falling_edges_are_compiled_only_where_they_matter() -> None:
 
 
 def test_the_source_reads_like_the_drawing() -> None:
-    nodes = [
-        start(indicators={"rsi_14": {"type": "rsi", "period": 14}}),
-        when("oversold", compare("$rsi_14", "<", 30), compare("close@1", "between", 10, rhsUpper={"type": "constant", "value": 20}),
-             label="RSI is low"),
-        entry("e", "p"),
-    ]  # fmt: skip
+    cheap = compare("close@1", "between", 10, rhsUpper={"type": "constant", "value": 20})
+    oversold = when("oversold", compare("$rsi_14", "<", 30), cheap, label="RSI is low")
+    nodes = [start(indicators={"rsi_14": {"type": "rsi", "period": 14}}), oversold, entry("e", "p")]
     assert prepared(nodes, ["start > oversold > e"]).source == (
-        "# oversold: RSI is low\ndef signal_1_is_true():\n    return (rsi_14[-1] < 30.0 and 10.0 <= close[-2] <= 20.0)\n"
+        "# oversold: RSI is low\n"
+        "def signal_1_is_true():\n"
+        "    return (rsi_14[-1] < 30.0 and 10.0 <= close[-2] <= 20.0)\n"
     )
 
 
 # --- names -------------------------------------------------------------------------------------------------------
 
 AWKWARD = [
-    "class", "None", "True", "round", "tick", "signal_1_is_true", "__builtins__", "_", "c_class", "close", "close_", "volume",
-    "rsi 14", "rsi-14", "rsi_14", "14", "ä", "é", "print", "match", "def f():", "x\"y'z", "a#b", "macd_signal",
+    "class", "None", "True", "round", "tick", "signal_1_is_true", "__builtins__", "_", "c_class", "close", "close_",
+    "volume", "rsi 14", "rsi-14", "rsi_14", "14", "ä", "é", "print", "match", "def f():", "x\"y'z", "a#b",
+    "macd_signal",
 ]  # fmt: skip
 
 
@@ -175,7 +192,19 @@ def test_whatever_an_indicator_is_called_it_is_itself_in_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["two\nlines", "a\x00b", "\r\nimport os", "x\u2028y", "-*- coding: utf-7 -*-", '"""', "\\", "\x0c", "\u202e", "\U0001f600"]
+    "label",
+    [
+        "two\nlines",
+        "a\x00b",
+        "\r\nimport os",
+        "x\u2028y",
+        "-*- coding: utf-7 -*-",
+        '"""',
+        "\\",
+        "\x0c",
+        "\u202e",
+        "\U0001f600",
+    ],
 )
 def test_whatever_a_label_says_it_stays_a_comment(label: str) -> None:
     told = signal("A", 1, label=label)

@@ -1,0 +1,147 @@
+"""The daemon as its operator meets it: start, ask, reload, flatten, stop, start again, in real processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.daemon.running import Running, daemon, venue
+from tests.unit.research.requests import drawn_reversal
+from tradingd.daemon import state, wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EAGER = {"low": 60, "high": 61}  # nearly always in the market
+LIFTED = '[risk]\nmax_entries_per_session = "none"'
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
+    command = [sys.executable, "-c", "from tradingd.daemon.cli.main import run; run()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def strategy(name: str = "demo", **parts: Any) -> dict[str, Any]:
+    return drawn_reversal("DEMO", "SIM", name=name, **(EAGER | parts))
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> Iterator[Running]:
+    with (
+        venue("--speed", "600", "--seed", "5") as port,
+        daemon(tmp_path, {"demo": strategy()}, port, speed="600", extra=LIFTED) as running,
+    ):
+        yield running
+
+
+def row(status: dict[str, Any], name: str = "demo") -> dict[str, Any]:
+    return next(one for one in status["strategies"] if one["id"] == name)
+
+
+def test_it_trades_can_be_asked_and_stops_clean(paper: Running) -> None:
+    paper.until(lambda status: row(status)["trades"] >= 1)
+    asked = cli("ctl", "status", "-c", str(paper.config))
+    assert asked.returncode == 0
+    assert "demo:" in asked.stdout
+    assert cli("ctl", "health", "-c", str(paper.config)).returncode == 0
+    assert paper.stop(signal.SIGTERM) == 0
+    replayed = cli("replay", str(paper.state_dir), "--verify", "--json")
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    told = json.loads(replayed.stdout)
+    assert told["divergence"] is None
+    again = cli("backtest", "--recording", str(paper.state_dir), "--json")
+    assert json.loads(again.stdout)["decisions_sha256"] == told["decisions_sha256"]
+    assert json.loads(again.stdout)["trades"]
+
+
+def test_ctrl_c_stops_it_too_and_nobody_answers_afterwards(paper: Running) -> None:
+    assert paper.stop(signal.SIGINT) == 0
+    asked = cli("ctl", "status", "-c", str(paper.config))
+    assert asked.returncode == 69
+    assert "nobody answers" in asked.stderr
+
+
+def test_a_second_daemon_keeps_off_the_same_state(paper: Running) -> None:
+    second = cli("run", "-c", str(paper.config))
+    assert second.returncode == 1
+    assert str(paper.process.pid) in second.stderr
+    assert paper.ask("health")["ok"]
+
+
+def test_a_reload_adds_changes_and_removes_strategies(paper: Running) -> None:
+    folder = paper.folder / "strategies.d"
+    (folder / "new.json").write_text(json.dumps(strategy("new", low=59)), "utf-8")
+    outcome = paper.ask("reload")
+    assert outcome["ok"], outcome
+    assert outcome["changed"] == ["new"]
+    assert {one["id"] for one in paper.status()["strategies"]} == {"demo", "new"}
+    paper.until(lambda status: row(status, "new")["trades"] >= 1)
+    (folder / "new.json").unlink()
+    assert paper.ask("reload")["changed"] == ["new"]
+    paper.until(lambda status: {one["id"] for one in status["strategies"]} == {"demo"})
+    assert paper.stop() == 0
+    assert wiring.replay(state.recording(paper.state_dir)).divergence is None
+
+
+def test_a_changed_strategy_is_replaced_when_it_is_flat(paper: Running) -> None:
+    status = paper.until(lambda status: row(status)["positions_open"] == 1)
+    before = row(status)["hash"]
+    (paper.folder / "strategies.d" / "demo.json").write_text(json.dumps(strategy(high=62)), "utf-8")
+    assert paper.ask("reload")["ok"]
+    paper.until(lambda status: row(status)["hash"] != before and row(status)["pending"] is None)
+    assert paper.stop() == 0
+    assert wiring.replay(state.recording(paper.state_dir)).divergence is None
+
+
+def test_a_bad_reload_changes_nothing_and_says_why(paper: Running) -> None:
+    before = paper.status()["config_hash"]
+    bad = paper.folder / "strategies.d" / "bad.json"
+    bad.write_text(json.dumps(strategy("bad") | {"edges": [{"source": "nowhere", "target": "buy"}]}), "utf-8")
+    told = cli("ctl", "reload", "-c", str(paper.config))
+    assert told.returncode == 78
+    assert "bad.json" in told.stderr
+    status = paper.status()
+    assert status["config_hash"] == before
+    assert status["last_reload"]["ok"] is False
+    bad.unlink()
+    paper.process.send_signal(signal.SIGHUP)
+    paper.until(lambda status: status["last_reload"]["ok"] is True)
+
+
+def test_what_only_a_restart_can_change_is_refused_by_name(paper: Running) -> None:
+    text = paper.config.read_text("utf-8").replace('max_entries_per_session = "none"', "max_entries_per_session = 3")
+    paper.config.write_text(text, "utf-8")
+    outcome = paper.ask("reload")
+    assert outcome["exit_code"] == 78
+    assert "risk.max_entries_per_session" in outcome["error"]
+
+
+def test_a_person_can_flatten_a_strategy(paper: Running) -> None:
+    paper.until(lambda status: row(status)["positions_open"] == 1)
+    assert cli("ctl", "flatten", "demo", "-c", str(paper.config)).returncode == 0
+    paper.until(lambda status: row(status)["positions_open"] == 0)
+    assert "no strategy" in paper.ask("flatten", strategy="nobody")["error"]
+    assert paper.stop() == 0
+    assert wiring.replay(state.recording(paper.state_dir)).divergence is None
+
+
+def test_a_restart_keeps_the_journal_before(tmp_path: Path) -> None:
+    drawings = {"demo": strategy()}
+    with venue("--speed", "600", "--seed", "5") as port:
+        with daemon(tmp_path, drawings, port, speed="600", extra=LIFTED) as first:
+            events = first.until(lambda status: status["events"] > 100)["events"]
+            assert first.stop() == 0
+        with daemon(tmp_path, drawings, port, speed="600", extra=LIFTED) as second:
+            second.until(lambda status: status["events"] > 10)
+            assert second.stop() == 0
+    (archived,) = (tmp_path / "state" / "archive").iterdir()
+    assert sum(1 for _ in state.recording(archived).events()) >= events
+    assert wiring.replay(state.recording(archived)).divergence is None
+    assert wiring.replay(state.recording(tmp_path / "state")).divergence is None

@@ -1,0 +1,170 @@
+"""Which configured files a strategy is run on."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.stories import drawing, entry, exit_, leg, start
+from tests.unit.core.runs import always
+from tests.unit.daemon.api.hosts import FIRST_DAY, Inline, asking, body, configured, dipping, posted, save_bars
+from tradingd.examples.market import minute_bars
+from tradingd.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MINUTES_OF_A_DAY = 1440
+INSTRUMENTS = """instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange
+1,1,NIFTY 50,NIFTY,0,,0,0.05,1,EQ,INDICES,NSE
+"""
+
+
+class Counting(Inline):
+    """Counts the jobs by name."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def call(self, job: Callable[..., Any], *arguments: object) -> Any:
+        self.done.append(job.__name__)
+        return await super().call(job, *arguments)
+
+
+def files(*rows: str) -> str:
+    return f"[data]\nfiles = [{', '.join(f'{{{row}}}' for row in rows)}]\n"
+
+
+def save_days(path: Path) -> None:
+    """Write the same market as `save_bars`, a bar a day."""
+    fine = minute_bars(3 * MINUTES_OF_A_DAY, 7)
+    days = {name: column.reshape(3, -1) for name, column in fine.items()}
+    first, last = {"timestamp", "open"}, {"close", "volume"}
+    columns = {name: c[:, 0] for name, c in days.items() if name in first}
+    columns |= {name: c[:, -1] for name, c in days.items() if name in last}
+    np.savez(path, high=days["high"].max(1), low=days["low"].min(1), **columns)
+
+
+async def test_of_several_files_the_first_that_fits_is_read(tmp_path: Path) -> None:
+    save_bars(tmp_path / "fine.npz")
+    save_days(tmp_path / "days.npz")
+    config = files('symbol = "XYZ", path = "days.npz"', 'symbol = "XYZ", path = "fine.npz", timeframe = "1m"')
+    async with asking(configured(tmp_path, config)) as client:
+        _, minutes = await posted(client, body(dipping(), wait_s=60))
+        _, days = await posted(client, body(dipping(timeframe="1d"), wait_s=60))
+        assert (minutes["results"]["bars"], days["results"]["bars"]) == (3 * MINUTES_OF_A_DAY, 3)
+
+
+async def test_bars_that_are_too_wide_are_refused_with_what_there_is(tmp_path: Path) -> None:
+    save_days(tmp_path / "days.npz")
+    async with asking(configured(tmp_path, files('symbol = "XYZ", path = "days.npz"'))) as client:
+        status, problem = await posted(client, body(dipping()))
+        assert (status, problem["findings"][0]["pointer"]) == (422, "/strategy/nodes/0/data/timeframe")
+        assert "bars of 1d" in problem["detail"]
+
+
+async def test_a_file_of_another_exchange_is_not_the_strategys(tmp_path: Path) -> None:
+    save_bars(tmp_path / "xyz.npz")
+    config = files('symbol = "XYZ", path = "xyz.npz", exchange = "BINANCE"')
+    async with asking(configured(tmp_path, config)) as client:
+        status, problem = await posted(client, body(dipping()))
+        assert (status, problem["available"]) == (422, {"symbols": ["BINANCE:XYZ"]})
+
+
+async def test_ticks_are_data_too(tmp_path: Path) -> None:
+    fine = minute_bars(2 * MINUTES_OF_A_DAY, 7)
+    np.savez(tmp_path / "ticks.npz", timestamp=fine["timestamp"], price=fine["close"])
+    config = files('symbol = "XYZ", path = "ticks.npz", kind = "ticks"')
+    async with asking(configured(tmp_path, config)) as client:
+        _, answer = await posted(client, body(dipping(), end_date=FIRST_DAY, wait_s=60))
+        assert answer["results"]["ticks"] == MINUTES_OF_A_DAY
+
+
+async def test_a_hole_between_the_days_is_known_before_anything_runs(tmp_path: Path) -> None:
+    bars = minute_bars(10 * MINUTES_OF_A_DAY, 7)
+    keep = np.r_[0 : 2 * MINUTES_OF_A_DAY, 8 * MINUTES_OF_A_DAY : 10 * MINUTES_OF_A_DAY]
+    np.savez(tmp_path / "xyz.npz", **{name: column[keep] for name, column in bars.items()})
+    async with asking(configured(tmp_path)) as client:
+        status, problem = await posted(client, body(start_date="2025-01-04", end_date="2025-01-09"))
+        assert status == 422
+        assert problem["available"] == {"start_date": "2025-01-02", "end_date": "2025-01-11"}
+        assert (await posted(client, body(start_date="2025-01-04", end_date="2025-01-10")))[0] == 202
+
+
+async def test_days_are_those_of_the_exchange(tmp_path: Path) -> None:
+    opens = 1_736_135_100_000_000_000 + 60_000_000_000 * np.arange(60)  # Monday 2025-01-06 09:15 in India: 03:45 UTC
+    flat = np.full(60, 100.0)
+    np.savez(tmp_path / "a.npz", timestamp=opens, open=flat, high=flat, low=flat, close=flat)
+    late = opens[0] - 4 * 3_600_000_000_000  # 2025-01-05 in UTC
+    np.savez(tmp_path / "b.npz", timestamp=[late], price=[100.0])
+    config = files('symbol = "A", path = "a.npz", exchange = "NSE"', 'symbol = "B", path = "b.npz", kind = "ticks"')
+    async with asking(configured(tmp_path, config)) as client:
+        _, problem = await posted(client, body(dipping(symbol="A", exchange="NSE"), start_date="2026-01-01"))
+        assert problem["available"] == {"start_date": "2025-01-06", "end_date": "2025-01-06"}
+        _, problem = await posted(client, body(dipping(symbol="B", exchange="NSE"), start_date="2026-01-01"))
+        assert problem["available"] == {"start_date": "2025-01-06", "end_date": "2025-01-06"}
+
+
+async def test_options_bring_the_files_of_their_contracts(tmp_path: Path) -> None:
+    contract = "NIFTY25JAN100CE"
+    rows = [
+        "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
+        "instrument_type,segment,exchange",
+        f"1,1,{contract},NIFTY,0,2025-01-30,100,0.05,75,CE,NFO-OPT,NFO",
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    opens = 1_736_135_100_000_000_000 + 60_000_000_000 * np.arange(60)
+    for name, price in (("spot", 100.0), ("call", 5.0), ("other", 7.0)):
+        flat = np.full(60, price)
+        np.savez(tmp_path / f"{name}.npz", timestamp=opens, open=flat, high=flat, low=flat, close=flat)
+    bought = leg("p1", productType="intraday", optionDetails={"expiry": "M0", "strikeType": "ATM", "optionType": "CE"})
+    nodes = [
+        start(symbol="NIFTY", exchange="NSE", tradingInstrument={"type": "options", "underlyingType": "index"}),
+        always("yes"), entry("buy", bought), always("then"), exit_("sell"),
+    ]  # fmt: skip
+    config = '[daemon]\ninstruments = "list.csv"\n' + files(
+        'symbol = "NIFTY", path = "spot.npz"',
+        f'symbol = "{contract}", path = "call.npz"',
+        'symbol = "OTHER", path = "other.npz", exchange = "NSE"',
+    )
+    async with asking(configured(tmp_path, config)) as client:
+        status, answer = await posted(client, body(drawing(nodes, ["start > yes > buy > then > sell"]), wait_s=60))
+        assert (status, answer["status"]) == (200, "completed"), answer
+        assert [trade["instrument"] for trade in answer["results"]["trades"]] == [contract]
+        assert answer["results"]["bars"] == 120
+
+
+async def test_a_file_is_looked_into_once_and_again_when_it_has_changed(tmp_path: Path) -> None:
+    save_bars(tmp_path / "xyz.npz")
+    workers = Counting()
+    async with asking(configured(tmp_path), workers) as client:
+        for name in ("a", "b"):
+            await posted(client, body(dipping(name), wait_s=60))
+        assert workers.done == ["contents", "results", "results"]
+        save_bars(tmp_path / "xyz.npz", days=2)
+        await posted(client, body(dipping("a"), wait_s=60))
+        assert workers.done[3:] == ["contents", "results"]
+
+
+async def test_a_file_that_cannot_be_read_is_the_daemons_fault_and_its_path_its_secret(tmp_path: Path) -> None:
+    async with asking(configured(tmp_path)) as client:
+        status, missing = await posted(client, body())
+        assert (status, missing["type"]) == (500, "urn:tradingd:problem:data-unreadable")
+        with (tmp_path / "xyz.npz").open("w", newline="") as file:
+            csv.writer(file).writerows([["timestamp", "open", "high", "low", "close"], ["today", 1, 1, 1, 1]])
+        status, broken = await posted(client, body())
+        assert status == 500
+        assert "xyz.npz:2" in broken["detail"]
+        assert str(tmp_path) not in str(missing) + str(broken)
+
+
+@pytest.mark.parametrize("wrong", ['timeframe = "5x"', 'exchange = "NYSEX"'])
+def test_a_wrong_entry_of_the_configuration_is_named(tmp_path: Path, wrong: str) -> None:
+    from tradingd.daemon.api.app import create_app  # noqa: PLC0415 - one use
+
+    with pytest.raises(ConfigError, match=r"data\.files, entry 1 \(XYZ\)"):
+        create_app(configured(tmp_path, files(f'symbol = "XYZ", path = "xyz.npz", {wrong}')))
