@@ -145,13 +145,14 @@ class Server:
             bid, ask = self.books.get(symbol, ("0.00000000", "0.00000000"))
             return web.json_response({"symbol": symbol, "bidPrice": bid, "bidQty": "1", "askPrice": ask, "askQty": "1"})
         limit = int(query["limit"])
-        if path == "aggTrades":
-            made = self.trades[symbol]
-            if "fromId" in query:
-                return web.json_response([row for row in made if row["a"] >= int(query["fromId"])][:limit])
-            return web.json_response(made[-limit:])
-        rows = [row for row in self.klines[symbol][query["interval"]] if row[0] <= int(query["endTime"])]
-        return web.json_response(rows[-limit:])
+        rows: list[Any]
+        if path == "klines":
+            rows = [row for row in self.klines[symbol][query["interval"]] if row[0] <= int(query["endTime"])][-limit:]
+        elif "fromId" in query:
+            rows = [row for row in self.trades[symbol] if row["a"] >= int(query["fromId"])][:limit]
+        else:
+            rows = self.trades[symbol][-limit:]
+        return web.json_response(rows)
 
 
 def frame(symbol: str, kind: str, content: dict[str, Any]) -> str:

@@ -82,7 +82,7 @@ def bars_of(rows: Sequence[Row], width: int, until: int) -> list[tuple[float, ..
         begin = row[0] - row[0] % width
         if begin >= present - present % width:
             groups[begin].append(row)
-    bars = []
+    bars: list[tuple[float, ...]] = []
     for begin, inside in sorted(groups.items()):
         prices = [row[1] for row in inside]
         close = max(enumerate(inside), key=lambda one: (one[1][0], one[0]))[1][1]
@@ -177,7 +177,7 @@ async def exchange(folder: Path) -> AsyncIterator[Served]:
         feed = Feed(http, Server(), ws_url=f"ws{url}", rest_url=f"http{url}")
 
         async def deserted() -> None:
-            while venue._connections:
+            while venue._connections:  # noqa: ASYNC110 - the venue tells nobody
                 await asyncio.sleep(0)
 
         yield Served(feed.provider, rows, deserted)

@@ -11,12 +11,14 @@ from redis.asyncio import Redis
 from tests.outbox import RowsInMemory, bodies, drained, running
 from tradingd.adapters.publishers.memory import MemoryPublisher
 from tradingd.adapters.publishers.redis import STREAM, RedisPublisher
-from tradingd.adapters.publishers.relay import Relay, RowPublisher
+from tradingd.adapters.publishers.relay import Relay
 from tradingd.daemon import resp_server
 from tradingd.daemon.redis_server import binaries, started
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tradingd.model.ports import Publisher
 
 PLACES = {"memory": None, "inside": resp_server.serve} | {
     binary.path.name: (lambda path=binary.path: started(path)) for binary in binaries()
@@ -27,7 +29,7 @@ JOURNAL_MS = 1_700_000_000_000
 class Place(NamedTuple):
     """A publisher, and a way to see what is where it publishes."""
 
-    publisher: RowPublisher
+    publisher: Publisher
     received: Callable[[], Awaitable[list[bytes]]]
 
 

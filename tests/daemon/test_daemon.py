@@ -104,7 +104,7 @@ def test_a_bad_reload_changes_nothing_and_says_why(paper: Running) -> None:
     before = paper.status()["config_hash"]
     bad = paper.folder / "strategies.d" / "bad.json"
     bad.write_text(json.dumps(strategy("bad") | {"edges": [{"source": "nowhere", "target": "buy"}]}), "utf-8")
-    told = cli("ctl", "reload", "-c", str(paper.config))
+    told = cli("ctl", "reload", "--wait", "-c", str(paper.config))
     assert told.returncode == 78
     assert "bad.json" in told.stderr
     status = paper.status()

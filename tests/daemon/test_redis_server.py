@@ -112,9 +112,10 @@ async def test_it_is_gone_though_it_was_frozen() -> None:
     assert gone(process)
 
 
-async def test_it_is_gone_after_a_kill_9_of_who_started_it() -> None:
+async def test_it_is_gone_after_a_kill_9_of_who_started_it(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
     holder = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", HOLDS_ONE, cwd=PROJECT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", HOLDS_ONE, cwd=PROJECT, env=environment, stdout=asyncio.subprocess.PIPE
     )
     assert holder.stdout is not None
     async with asyncio.timeout(20):

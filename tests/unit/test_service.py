@@ -128,7 +128,7 @@ def test_a_wrong_configuration_ends_the_main_process_as_one_that_is_not_restarte
 
 def test_it_is_given_the_time_that_it_may_take() -> None:
     [reload] = values("ExecReload")
-    wait_s = int(reload.split("--wait ")[1])
+    wait_s = int(reload.split("--timeout ")[1])
     assert supervisor.BOUNDARY_WAIT_S < wait_s < int(values("TimeoutStartSec")[0])
     assert int(values("TimeoutStopSec")[0]) > supervisor.STOP_WITHIN_S
 

@@ -37,7 +37,8 @@ ALERTS_MAX = 50
 class Desk:
     """Orders, positions and counters of one strategy.
 
-    `short_history` says that some session began with fewer bars than its indicators need (`Series.short_history`).
+    `short_history` says that some session began with fewer bars than its indicators need (`Series.short_history`),
+    `capped` that the cap on a session's entries held one back.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Desk:
         self.slots: Mapping[str, Slot] = self.positions.slots
         self.recent: deque[Alert] = deque(maxlen=ALERTS_MAX)
         self.indicators: Mapping[str, list[float]] = {}
-        self.short_history = False
+        self.short_history = self.capped = False
         self._entries = 0
         self._session: dt.date | None = None
         self._intents = self._alerts = 0
@@ -104,7 +105,9 @@ class Desk:
 
     def entry_gate(self) -> str:
         """Why no entry may run now; empty where it may."""
-        return risk.entry_gate(self._entries, self._settings.risk.max_entries_per_session)
+        gate = risk.entry_gate(self._entries, self._settings.risk.max_entries_per_session)
+        self.capped = self.capped or bool(gate)
+        return gate
 
     def count_entry(self) -> None:
         """An entry runs."""

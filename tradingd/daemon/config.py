@@ -1,9 +1,9 @@
 """Configuration: text from outside to the settings the core is given, with the origin of every value.
 
-Four layers, each over the one before: the defaults, a TOML file, the environment (`TRADINGD__RISK__...`), and
-`--set`. A key that nobody reads is as wrong as a bad value, since whoever wrote it believes that it holds; so
-each fault is told, all at once, with its key, value, origin and what would be right. What a setting does is not
-decided here.
+Five layers, each over the one before: the defaults, a TOML file, the credential directory that a service manager
+names (a file a key, `redis.url`), the environment (`TRADINGD__RISK__...`), and `--set`. A key that nobody reads is as
+wrong as a bad value, since whoever wrote it believes that it holds; so each fault is told, all at once, with its key,
+value, origin and what would be right. What a setting does is not decided here.
 """
 
 # Annotations are evaluated here: pydantic reads them.
@@ -146,16 +146,26 @@ def examine(
     path: Path | None = None, environment: Mapping[str, str] | None = None, overrides: Iterable[str] = ()
 ) -> tuple[Settings | None, list[Finding]]:
     """Return the settings, none where anything is wrong, and all that is wrong; pointers are into the settings."""
-    layers = [_from_environment(environment or {}), _from_overrides(overrides)]
-    findings = []
-    if path is not None:
-        try:
-            layers.insert(0, _from_file(path))
-        except ConfigError as error:
-            findings.append(Finding(Severity.ERROR, "config-unreadable", "", str(error)))
+    layers, findings = _layers(path, environment or {}, overrides)
     settings, faults = _settle(layers)
     findings += faults
     return None if findings else settings, findings
+
+
+def origins(
+    path: Path | None = None, environment: Mapping[str, str] | None = None, overrides: Iterable[str] = ()
+) -> list[tuple[str, str, str]]:
+    """Return every key with its effective value, as text, and where that comes from; passwords are not shown."""
+    settings = load(path, environment, overrides)
+    layers, _ = _layers(path, environment or {}, overrides)
+    told = {key: layer.origin for layer in layers for key in layer.values}
+    shown = []
+    for key in _HINTS:
+        group, _, name = key.partition(".")
+        value = getattr(getattr(settings, group), name)
+        text = json.dumps(value, default=str) if not isinstance(value, Decimal) else str(value)
+        shown.append((key, re.sub(r"://[^@/]*@", "://***@", text), told.get(key, "default")))
+    return shown
 
 
 def core_settings(settings: Settings) -> CoreSettings:
@@ -176,6 +186,34 @@ def schema() -> dict[str, Any]:
 
 
 # --- the layers ----------------------------------------------------------------------------------------------
+
+
+def _layers(
+    path: Path | None, environment: Mapping[str, str], overrides: Iterable[str]
+) -> tuple[list[Layer], list[Finding]]:
+    """Return what each place says, the strongest last, and what could not be read."""
+    layers = [_from_environment(environment), _from_overrides(overrides)]
+    findings = []
+    try:
+        if environment.get("CREDENTIALS_DIRECTORY"):
+            layers.insert(0, _from_credentials(Path(environment["CREDENTIALS_DIRECTORY"])))
+        if path is not None:
+            layers.insert(0, _from_file(path))
+    except ConfigError as error:
+        findings.append(Finding(Severity.ERROR, "config-unreadable", "", str(error)))
+    return layers, findings
+
+
+def _from_credentials(folder: Path) -> Layer:
+    """Read a credential directory: each file named as a key holds its value; others are somebody else's."""
+    try:
+        values = {
+            file.name: file.read_text("utf-8").strip() for file in sorted(folder.iterdir()) if file.name in _HINTS
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{folder}: {error}; a credential is a text file named after its key, as redis.url"
+        raise ConfigError(msg) from error
+    return Layer("credentials", values)
 
 
 def _from_file(path: Path) -> Layer:

@@ -97,7 +97,7 @@ class Demo:
         out.write(
             f"tradingd demo, {ends}: no account, no network, nothing but this machine\n"
             f"  exchange   ws://127.0.0.1:{port}, made up from seed {self.seed}, {self.speed} times as fast as life\n"
-            f"  redis      {redis.label}, {redis.url}: channel {CHANNEL}, stream {CHANNEL}:stream\n"
+            f"  redis      {redis.label}: channel {CHANNEL}, stream {CHANNEL}:stream\n"
             f"  strategies {', '.join(STRATEGIES)}, on paper\n"
             f"  state      {folder}/state, gone afterwards\n\n"
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tradingd.adapters.feeds.masters import read_instruments
 from tradingd.core.indicators.catalog import CATALOG
 from tradingd.core.markets.sessions import default_instrument
-from tradingd.daemon import config, wiring
+from tradingd.daemon import config, strategies, wiring
 from tradingd.model.errors import ConfigError, DocumentError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read(path: Path | None, environment: Mapping[str, str], overrides: Iterable[
     known = {i.id: i for i in listed}
     found: dict[str, tuple[Document, str, Path]] = {}
     faults = []
-    for file in _files(base, settings.daemon.strategies):
+    for file in strategies.files(base, settings.daemon.strategies):
         try:
             source = file.read_text("utf-8")
             document = wiring.document(source, known)
@@ -90,21 +90,3 @@ def restart_only(before: Settings, after: Settings) -> list[str]:
     old, new = json.loads(before.model_dump_json()), json.loads(after.model_dump_json())
     keys = [f"{group}.{name}" for group in new for name in new[group] if old[group][name] != new[group][name]]
     return [key for key in keys if key != "daemon.strategies"]
-
-
-def _files(base: Path, patterns: Iterable[str]) -> list[Path]:
-    """Return the files that patterns name, in the order of their names, each once.
-
-    Raises:
-        ConfigError: a pattern without wildcards names nothing.
-    """
-    files: dict[Path, None] = {}
-    for pattern in patterns:
-        path = Path(pattern)
-        root, name = (path.parent, path.name) if path.is_absolute() else (base / path.parent, path.name)
-        matches = sorted(root.glob(name))
-        if not matches and not set("*?[") & set(name):
-            msg = f"daemon.strategies: there is no file {root / name}"
-            raise ConfigError(msg)
-        files |= dict.fromkeys(matches)
-    return list(files)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tradingd.core.session import Session
     from tradingd.model.commands import Command
     from tradingd.model.events import Event
+    from tradingd.model.ports import Clock, Store
     from tradingd.model.trading import Alert
 
 
@@ -30,36 +31,11 @@ BATCH_MAX = 256
 MILLISECOND = 1_000_000
 
 
-class Clock(Protocol):
-    """Market time between events, and how fast it runs against ours."""
-
-    speed: float
-
-    def now(self) -> int:
-        """Return the time in ns UTC."""
-
-
 class Queue(Protocol):
     """The bounded queue the feeds fill."""
 
     async def get_batch(self, limit: int) -> Sequence[Event]:
         """Wait for at least one event; return at most `limit`."""
-
-
-class Journal(Protocol):
-    """Where events and commands become durable."""
-
-    def event(self, seq: int, event: Event) -> None:
-        """Take an event, before the step that reads it."""
-
-    def command(self, seq: int, content: bytes) -> None:
-        """Take a command's bytes."""
-
-    def alert(self, seq: int, ts: int, body: bytes) -> int:
-        """Take an alert for the outbox."""
-
-    async def commit(self) -> None:
-        """Make all that was taken durable."""
 
 
 class Sequencer:
@@ -73,7 +49,7 @@ class Sequencer:
     def __init__(  # noqa: PLR0913 - what it ties together
         self,
         queue: Queue,
-        journal: Journal,
+        journal: Store,
         clock: Clock | None,
         clock_grace_ms: int,
         boundary_ns: int,

@@ -43,15 +43,13 @@ async def begin(state_dir: Path, header: Mapping[str, str], created_ms: int) -> 
         kept = state_dir / "archive" / str(before.created_ms)
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         current.rename(kept)
-    return Journal.create(current, header, created_ms), await _owing(state_dir / "archive")
+    return Journal.create(current, header, created_ms), _owing(state_dir / "archive")
 
 
-async def _owing(archive: Path) -> list[Path]:
+def _owing(archive: Path) -> list[Path]:
     """Return the archived journals with unsent alerts, oldest first."""
     owing = []
-    for path in sorted(archive.glob("*"), key=lambda p: int(p.name)):  # noqa: ASYNC240 - once, before the start
-        journal = Journal.open(path)
-        if await journal.unsent(1):
+    for path in sorted(archive.glob("*"), key=lambda p: int(p.name)):
+        if read(path).unsent():
             owing.append(path)
-        await journal.close()
     return owing

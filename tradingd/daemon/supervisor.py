@@ -8,6 +8,7 @@ has the group as its owner; one that fails takes the others down, and the proces
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -22,7 +23,6 @@ import tradingd
 from tradingd.adapters.feeds.binance import BinanceProvider
 from tradingd.adapters.feeds.folding import FoldingQueue
 from tradingd.adapters.publishers.envelope import envelope
-from tradingd.adapters.publishers.memory import MemoryPublisher
 from tradingd.adapters.publishers.redis import RedisPublisher
 from tradingd.adapters.publishers.relay import Relay
 from tradingd.adapters.stores.journal import Journal
@@ -43,17 +43,17 @@ from tradingd.model.trading import Alert, AlertKind, AlertType
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
-    from tradingd.adapters.publishers.relay import RowPublisher
     from tradingd.daemon.desired import Desired
-    from tradingd.daemon.sequencer import Clock
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import TradingSession
+    from tradingd.model.ports import Clock, Publisher
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
 STOP_WITHIN_S = 10
+DRAIN_S = 2
 BOUNDARY_WAIT_S = 90
 CRASHED = 70  # EX_SOFTWARE
 
@@ -100,27 +100,29 @@ class Daemon:
                 http, _session, ws_url=feed.ws_url, rest_url=feed.rest_url, stale_s=feed.stale_s,
                 jitter=secrets.SystemRandom().random, on_state=self._on_feed,
             )  # fmt: skip
-            self.clock, begin = await self._clock()
-            self.journal, owing = await state.begin(
-                self.state_dir,
-                wiring.header(core_settings(self.settings), self.desired.listed),
-                created_ms=time.time_ns() // 1_000_000,  # noqa: TID251 - names the journal, decides nothing
-            )
             try:
-                await self._live(begin, owing)
+                self.clock, begin = await self._unless_stopped(self._clock())
+                self.journal, owing = await state.begin(
+                    self.state_dir,
+                    wiring.header(core_settings(self.settings), self.desired.listed),
+                    created_ms=time.time_ns() // 1_000_000,  # noqa: TID251 - names the journal, decides nothing
+                )
+                try:
+                    await self._live(begin, owing)
+                finally:
+                    await self._drain()
+                    await self.journal.close()
             except* _Stopped:
-                log.info("daemon.stopping")
-            finally:
-                await self.journal.close()
-        log.info("daemon.stopped", decisions_sha256=self.session.decisions_sha256)
+                log.info("daemon.stopped")
         return 0
 
     async def _live(self, begin: int, owing: Sequence[Path]) -> None:
         queue = FoldingQueue(self.settings.feed.queue_size, MINUTE)
-        self.relay = Relay(self.journal, self._publisher(self.journal), self._on_redis)
+        if self.settings.redis.url:
+            self.relay = Relay(self.journal, self._publisher(self.journal), self._on_redis)
         self.sequencer = Sequencer(
             queue, self.journal, self.clock, self.settings.engine.clock_grace_ms, MINUTE,
-            lambda alert: envelope(alert, self.journal.created_ms, self._zone(alert)), self.relay.wake,
+            lambda alert: envelope(alert, self.journal.created_ms, self._zone(alert)), self._on_durable,
         )  # fmt: skip
         engine = wiring.engine(core_settings(self.settings), self.desired.listed, self.curve)
         simulator = Simulator(core_settings(self.settings).simulation)
@@ -136,19 +138,21 @@ class Daemon:
         async with control.serving(self.socket, self._verbs()), asyncio.TaskGroup() as self._group:
             self._start_tasks(queue, owing)
 
-    def _publisher(self, journal: Journal) -> RowPublisher:
-        url = self.settings.redis.url
-        return RedisPublisher(url, journal.created_ms) if url else MemoryPublisher()
+    def _publisher(self, journal: Journal) -> Publisher:
+        return RedisPublisher(self.settings.redis.url, journal.created_ms)
+
+    async def _drain(self) -> None:
+        """Send what was said last; what cannot be sent soon is sent by the next run."""
+        if self.settings.redis.url:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await _sent(self.relay)
 
     async def _send_owed(self, path: Path) -> None:
         """Send the alerts that an earlier run could not."""
         journal = Journal.open(path)
         try:
-            relay = Relay(journal, self._publisher(journal), lambda _connected, _reason: None)
-            relay.wake()
-            sending = self._group.create_task(relay.run())
-            await relay.drained()
-            sending.cancel()
+            await _sent(Relay(journal, self._publisher(journal), lambda _connected, _reason: None))
         finally:
             await journal.close()
 
@@ -158,13 +162,17 @@ class Daemon:
         start(self._pump(queue, self.desired.instruments))
         start(self._watch())
         start(self._stopping())
-        start(self.relay.run())
         if self.settings.redis.url:
+            start(self.relay.run())
             for path in owing:
                 start(self._send_owed(path))
         status = f"paper trading {len(self.desired.documents)} strategies"
         self.notifier.ready(status)
         log.info("daemon.ready", strategies=[d.id for d in self.desired.documents], state_dir=str(self.state_dir))
+
+    def _on_durable(self) -> None:
+        if self.settings.redis.url:
+            self.relay.wake()
 
     async def _unless_stopped(self, work: Awaitable[T]) -> T:
         """Await work that may take long, but not longer than until the daemon is to stop."""
@@ -274,8 +282,11 @@ class Daemon:
         feed = self._feeds.get("state", "connecting")
         return {"ok": True, "ready": feed == "connected", "feed": feed}
 
-    async def _on_reload(self, _: dict[str, Any]) -> dict[str, Any]:
-        return await self.reload()
+    async def _on_reload(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request.get("wait", True):
+            return await self.reload()
+        self._group.create_task(self.reload())
+        return {"ok": True, "started": True}
 
     async def _on_stop(self, _: dict[str, Any]) -> dict[str, Any]:
         self._stop.set()
@@ -385,6 +396,15 @@ class Daemon:
         except TimeoutError:
             job(self.session)
         await self.sequencer.settle()
+
+
+async def _sent(relay: Relay) -> None:
+    """Run a relay until every row there is has been delivered."""
+    relay.wake()
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(relay.run())
+        await relay.drained()
+        sending.cancel()
 
 
 def _session(instrument: Instrument, ts: int) -> TradingSession:

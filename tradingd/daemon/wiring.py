@@ -144,16 +144,23 @@ def replay(recording: Recording) -> Replay:
     digest = sha256()
     expected = iter(recording.commands())
     count = events = 0
-    divergence = None
+    divergence = beyond = None
     for seq, event in recording.events():
         events += 1
+        if beyond is not None and not isinstance(event, Tick | FoldedTick):
+            divergence = divergence or beyond
         for command in running.step(event):
             content = canonical(command)
             digest.update(content + b"\n")
             count += 1
             _, recorded = next(expected, (seq, None))
-            if divergence is None and recorded != content:
-                divergence = Divergence(seq, repr(event), _text(recorded), _text(content))
+            if recorded == content:
+                continue
+            differs = Divergence(seq, repr(event), _text(recorded), _text(content))
+            if recorded is None:  # after a crash, the last durable ticks may have caused what was not made durable
+                beyond = beyond or differs
+            else:
+                divergence = divergence or differs
     left = next(expected, None)
     if divergence is None and left is not None:
         divergence = Divergence(left[0], "none", _text(left[1]), None)

@@ -168,6 +168,10 @@ def _remarks(request: Request, session: Session) -> list[str]:
             f"short_history: {', '.join(short)} began with fewer bars than its indicators need "
             "to be independent of where the data begin"
         )
+    capped = [name for name, desk in session.engine.desks.items() if desk.capped]
+    if capped:
+        most = request.settings.risk.max_entries_per_session
+        remarks.append(f"risk.max_entries_per_session = {most} held back further entries of {', '.join(capped)}")
     if session.simulator.guessed_path:
         remarks.append("intrabar: synthetic: resting orders met a bar's inside, whose path is not in the data")
     if request.mode == "scanned":

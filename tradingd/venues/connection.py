@@ -111,6 +111,8 @@ class Connection:
 
     def tell_time(self, ts: int) -> None:
         """Say that no trade before `ts` follows."""
+        if self._is_mute:
+            return
         self._ts_told = ts
         if self._asked_s is None:
             self._asked_s = self._clock.time()
@@ -142,21 +144,24 @@ class Connection:
 
     def _speak(self) -> None:
         self._is_mute = False
+        self.tell_time(self._now())
         self._on_change()
 
     # --- the tasks -------------------------------------------------------------------------------------------
 
     async def serve(self) -> None:
         """Serve the client until either side leaves."""
-        async with asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(self._write())
-            keeper = tasks.create_task(self._keep())
-            await self._read()
-            keeper.cancel()
-            if not self._is_closing:
-                writer.cancel()
-        self._is_over = True
-        self._moved.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(self._write())
+                keeper = tasks.create_task(self._keep())
+                await self._read()
+                keeper.cancel()
+                if not self._is_closing:
+                    writer.cancel()
+        finally:
+            self._is_over = True
+            self._moved.set()  # nobody needs to wait for room any more
 
     async def _write(self) -> None:
         """Perform the steps in the outbox, one after the other."""

@@ -17,9 +17,8 @@ from tradingd.model.errors import ConfigError
 from tradingd.venues.clock import Schedule
 from tradingd.venues.connection import Connection, Limits
 from tradingd.venues.faults import Fault, Plan
-from tradingd.venues.rest import Rest, RestError, in_binances_words
-from tradingd.venues.subscriber import RequestError, Subscriber
-from tradingd.venues.wire import MICROSECOND, MILLISECOND
+from tradingd.venues.rest import Rest, RestError, in_binances_words, read_unit
+from tradingd.venues.subscriber import RequestError, Subscriber, parsed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -141,20 +140,16 @@ class Exchange:
         return await self._serve(request, request.match_info.get("streams", ""), combined=False)
 
     async def _serve(self, request: web.Request, streams: str, *, combined: bool) -> web.StreamResponse:
-        unit = request.query.get("timeUnit", "MILLISECOND").upper()
-        if unit not in {"MILLISECOND", "MICROSECOND"}:
-            raise RestError(-1130, "Data sent for parameter 'timeUnit' is not valid.")
-        subscriber = Subscriber(
-            self.tape, combined=combined, unit=MICROSECOND if unit == "MICROSECOND" else MILLISECOND
-        )
+        subscriber = Subscriber(self.tape, combined=combined, unit=read_unit("timeUnit", request.query))
         try:
-            subscriber.subscribe(filter(None, streams.split("/")), self.now())
+            names = tuple(parsed(filter(None, streams.split("/"))))
         except RequestError as error:
             raise RestError(error.code, str(error)) from error
         socket = web.WebSocketResponse(timeout=_SHUTDOWN_S, autoping=False, compress=False)
         stream, transport = await socket.prepare(request), request.transport
         if transport is None:
             return socket
+        subscriber.subscribe(names, self.now())  # not before, as the market goes on until the client is connected
         connection = Connection(
             socket, stream, transport, subscriber, self._plan, self._limits, self.now, self._changed.set
         )

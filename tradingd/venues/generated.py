@@ -1,8 +1,8 @@
 """A venue's market that is made up: prices that swing about their usual level, with calm and wild hours and bursts.
 
 For demonstrations and long tests. Each symbol is drawn from its own generator, seeded by the seed and its name, so a
-symbol's trades depend on nothing else: not on the other symbols, nor on speed or listeners. Nothing about them
-should be taken for a real market's behaviour.
+symbol's trades depend on nothing else but where its time begins: not on the other symbols, nor on speed or
+listeners. Nothing about them should be taken for a real market's behaviour.
 """
 
 from __future__ import annotations

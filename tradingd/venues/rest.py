@@ -15,10 +15,10 @@ import numpy as np
 from aiohttp import web
 
 from tradingd.venues.klines import INTERVALS, Kline, klines
-from tradingd.venues.wire import MICROSECOND, MILLISECOND, dumps
+from tradingd.venues.wire import MICROSECOND, MILLISECOND, UNITS, dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tradingd.venues.tape import Tape
     from tradingd.venues.trades import Trades
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LIMIT, _LIMIT_MAX = 500, 1000
 _MS_MAX = 100_000_000_000_000  # beyond it, a time in a request is in microseconds
 _DIGITS_MAX = 18
+_LATEST = 1 << 62  # in ns; no market is as late as that
 
 
 class RestError(Exception):
@@ -45,6 +46,14 @@ async def in_binances_words(
         return await handler(request)
     except RestError as error:
         return web.json_response({"code": error.code, "msg": str(error)}, status=400, dumps=dumps)
+
+
+def read_unit(name: str, given: Mapping[str, str]) -> int:
+    """Return the unit of time that a client asks for under `name`, in ns; milliseconds where it asks for none."""
+    unit = UNITS.get(given.get(name, "MILLISECOND").upper())
+    if unit is None:
+        raise RestError(-1130, f"Data sent for parameter '{name}' is not valid.")
+    return unit
 
 
 class Rest:
@@ -101,8 +110,7 @@ class Rest:
         if start is not None:
             first = -(-start // width)
             last = min(last, first + limit - 1)
-        bars = klines(self._tape.trades(index), width, first, last)[-limit:]
-        return [_kline_row(bar, width, query.unit) for bar in bars]
+        return [_kline_row(bar, width, query.unit) for bar in klines(self._tape.trades(index), width, first, last)]
 
     def _agg_trades(self, query: _Query) -> list[dict[str, Any]]:
         index = self._symbol(query)
@@ -169,10 +177,7 @@ class _Query:
         self._count = len(request.query)
         if len(self._given) < self._count:
             raise RestError(-1101, "Duplicate values for a parameter detected.")
-        unit = request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
-        if unit not in {"MILLISECOND", "MICROSECOND"}:
-            raise RestError(-1130, "Data sent for parameter 'X-MBX-TIME-UNIT' is not valid.")
-        self.unit = MICROSECOND if unit == "MICROSECOND" else MILLISECOND
+        self.unit = read_unit("X-MBX-TIME-UNIT", request.headers)
 
     def optional(self, name: str) -> str | None:
         """Return a parameter, none where it is not given."""
@@ -201,7 +206,9 @@ class _Query:
     def time(self, name: str, past: int = 0) -> int | None:
         """Return a time in ns, given in milliseconds or microseconds, or one `past` it."""
         value = self.number(name)
-        return None if value is None else (value + past) * (MILLISECOND if value < _MS_MAX else MICROSECOND)
+        if value is None:
+            return None
+        return min((value + past) * (MILLISECOND if value < _MS_MAX else MICROSECOND), _LATEST)
 
     def limit(self) -> int:
         """Return how many rows may be answered; more than 1000 are cut to that."""

@@ -38,6 +38,18 @@ class RequestError(Exception):
         self.code = code
 
 
+def parsed(names: Iterable[str]) -> dict[str, Stream]:
+    """Return streams by their names.
+
+    Raises:
+        RequestError: a name is none, or they are too many for one connection.
+    """
+    streams = {name: Stream.parse(name) for name in names}
+    if len(streams) > STREAMS_MAX:
+        raise RequestError(4, "Too many subscriptions")
+    return streams
+
+
 class Stream(NamedTuple):
     """A stream by its parts; `interval` is empty unless it is of klines."""
 
@@ -126,7 +138,7 @@ class Subscriber:
         Raises:
             RequestError: a name is none, or they are too many; then nothing changes.
         """
-        wanted = self._streams | {name: Stream.parse(name) for name in names}
+        wanted = self._streams | parsed(names)
         if len(wanted) > STREAMS_MAX:
             raise RequestError(4, "Too many subscriptions")
         self._listen(wanted, ts)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tradingd.venues.klines import Kline
 
 MILLISECOND, MICROSECOND = 1_000_000, 1_000
-"""The units of time on the wire, in ns."""
+UNITS = {"MILLISECOND": MILLISECOND, "MICROSECOND": MICROSECOND}
+"""The units of time on the wire, in ns, by the names in which they are asked for."""
 _TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
 _SHORT, _MEDIUM = 126, 1 << 16
 _TEXTS_KEPT = 1 << 16

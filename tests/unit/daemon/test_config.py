@@ -201,3 +201,23 @@ def test_the_schema_accepts_the_shipped_file_and_judges_as_the_loader_does() -> 
 def test_every_number_has_bounds() -> None:
     numbers = {key for key, hint in config._HINTS.items() if "int" in str(hint) or "Decimal" in str(hint)}
     assert numbers == set(config.BOUNDS)
+
+
+def test_a_credential_is_a_file_named_after_its_key(tmp_path: Path) -> None:
+    (tmp_path / "redis.url").write_text("redis://:secret@127.0.0.1:6379/0\n", "utf-8")
+    (tmp_path / "somebody-elses").write_text("x", "utf-8")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert config.load(None, environment).redis.url == "redis://:secret@127.0.0.1:6379/0"
+    told = {
+        key: (value, origin)
+        for key, value, origin in config.origins(None, environment, ["risk.max_entries_per_session=5"])
+    }
+    assert told["redis.url"] == ('"redis://***@127.0.0.1:6379/0"', "credentials")
+    assert told["risk.max_entries_per_session"] == ("5", "--set")
+    assert told["bars.bar_grace_ms"] == ("1000", "default")
+
+
+def test_a_credential_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "redis.url").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="credential"):
+        config.load(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)})

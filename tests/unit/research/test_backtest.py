@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.research.requests import UNLIMITED, backtest, bars, file, once, reversal, ticks
+from tradingd.core.settings import CoreSettings, RiskSettings
 from tradingd.model.market import MINUTE
 from tradingd.research.result import plain
 
@@ -168,6 +169,17 @@ def test_what_a_short_history_means_is_told_unless_there_was_enough(tmp_path: Pa
 def test_why_an_entry_was_refused_is_told(morning: Path) -> None:
     result = backtest(once(exchange="NSE", quantity=0.5), bars("XYZ", morning))
     assert result.notes[-1] == "once, node buy: entry p1 refused: XYZ: quantity 0.5 is not a multiple of 1"
+
+
+def test_entries_that_the_cap_held_back_are_told(generated: tuple[Path, list[float], list[float]]) -> None:
+    def told(settings: CoreSettings) -> list[str]:
+        result = backtest(reversal(), bars("XYZ", generated[0]), settings=settings)
+        return [note for note in result.notes if "max_entries_per_session" in note]
+
+    assert told(CoreSettings(risk=RiskSettings(max_entries_per_session=1))) == [
+        "risk.max_entries_per_session = 1 held back further entries of rsi-xyz"
+    ]
+    assert told(UNLIMITED) == []
 
 
 def test_scanning_steps_and_says_so(morning: Path) -> None:

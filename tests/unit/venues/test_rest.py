@@ -96,6 +96,9 @@ async def test_a_trade_as_binance_writes_it(port: int) -> None:
         ({"startTime": MS - 3_600_000, "endTime": MS}, [0]),
         ({"endTime": MS - 1}, []),
         ({"startTime": MS + 3_600_000}, []),
+        ({"startTime": 10**17}, []),
+        ({"endTime": 10**17}, [0, 60]),
+        ({"endTime": 0}, []),
     ],
 )
 async def test_bars_by_time(port: int, query: dict[str, int], seconds: list[int]) -> None:

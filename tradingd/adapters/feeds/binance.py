@@ -37,10 +37,9 @@ from tradingd.model.events import FeedGap
 from tradingd.model.market import Tick, Timeframe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from tradingd.adapters.feeds.aggregation import Sessions
-    from tradingd.model.events import MarketEvent
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import Bar
 
@@ -193,7 +192,7 @@ class BinanceProvider:
 
     # --- the stream ----------------------------------------------------------------------------------------------
 
-    async def subscribe(self, instruments: Sequence[Instrument]) -> AsyncIterator[MarketEvent | FeedGap]:
+    async def subscribe(self, instruments: Sequence[Instrument]) -> AsyncGenerator[Tick | FeedGap, None]:
         """Yield a tick for each trade, and a gap where trades are missing for good; never ends by itself.
 
         A tick carries the quotes that were known when its trade was said; one that had to be asked for carries none.

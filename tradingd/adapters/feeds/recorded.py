@@ -15,7 +15,7 @@ from tradingd.model.errors import FeedError
 from tradingd.model.market import DAY, SECOND, Bar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from tradingd.adapters.feeds.aggregation import Sessions
     from tradingd.adapters.feeds.merge import Rows
@@ -62,7 +62,7 @@ class RecordedProvider:
         tick = self._of(instrument).last(self._now)
         return None if tick is None else (tick, self._now - tick.ts)
 
-    async def subscribe(self, instruments: Sequence[Instrument]) -> AsyncIterator[MarketEvent]:
+    async def subscribe(self, instruments: Sequence[Instrument]) -> AsyncGenerator[MarketEvent, None]:
         """Yield the events of the instruments in their one order, until the data end.
 
         Raises:

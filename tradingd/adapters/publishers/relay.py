@@ -17,6 +17,8 @@ from tradingd.model.errors import PublisherError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tradingd.model.ports import Publisher
+
 BATCH_MAX = 64
 
 Row = tuple[int, bytes]
@@ -33,19 +35,6 @@ class Outbox(Protocol):
         """Make it durable that these rows were delivered."""
 
 
-class RowPublisher(Protocol):
-    """A place where rows go. Every method raises PublisherError within a bounded time, or has done its work."""
-
-    async def publish(self, rows: Sequence[Row]) -> None:
-        """Deliver the rows in order; one that has been delivered before may come again."""
-
-    async def check(self) -> None:
-        """Find out whether the other side answers."""
-
-    async def close(self) -> None:
-        """Let go of the connection; a later call opens another."""
-
-
 class Relay:
     """Carries rows from one outbox to one publisher.
 
@@ -57,7 +46,7 @@ class Relay:
     def __init__(
         self,
         outbox: Outbox,
-        publisher: RowPublisher,
+        publisher: Publisher,
         on_state: Callable[[bool, str], None],
         *,
         check_every_s: float = 5.0,

@@ -85,7 +85,7 @@ class Journal:
         self._acknowledged = Acknowledged(path)
         resources.callback(self._acknowledged.close)
         resources.callback(self._segments.close)
-        self._writer = Writer(connection, self._segments.sync, self._acknowledge)
+        self._writer = Writer(path, connection, self._segments.sync, self._acknowledge)
         self._resources = resources
 
     @classmethod

@@ -245,6 +245,16 @@ def read_extent(connection: sqlite3.Connection, acknowledged: Extent) -> tuple[E
     return Extent(genesis, acknowledged.seq, *heads), max(causes)
 
 
+def count_unsent(connection: sqlite3.Connection) -> int:
+    """Return how many rows of the outbox were not sent.
+
+    Raises:
+        sqlite3.Error: the table cannot be read.
+    """
+    [(count,)] = connection.execute("SELECT count(*) FROM outbox WHERE sent = 0")
+    return int(count)
+
+
 def _heads(extent: Extent) -> tuple[Head, Head, Head]:
     return extent.records, extent.commands, extent.outbox
 

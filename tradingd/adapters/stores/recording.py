@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tradingd.adapters.stores.acknowledged import read_acknowledged
 from tradingd.adapters.stores.codec import decode
-from tradingd.adapters.stores.ledger import COMMANDS, RECORDS, connect, read_extent, read_meta, store_errors
+from tradingd.adapters.stores.ledger import (
+    COMMANDS,
+    RECORDS,
+    connect,
+    count_unsent,
+    read_extent,
+    read_meta,
+    store_errors,
+)
 from tradingd.adapters.stores.segments import SegmentReader, find_segments
 from tradingd.model.errors import StoreError
 
@@ -61,6 +69,15 @@ class Recording:
             rows = COMMANDS.rows(connection, self.extent.genesis, 1, self.extent.commands.key)
             for (_, seq), body in rows:
                 yield seq, body
+
+    def unsent(self) -> int:
+        """Return how many alerts wait in the outbox, now and not when the reading began.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with store_errors(self.path), contextlib.closing(connect(self.path, "ro")) as connection:
+            return count_unsent(connection)
 
 
 def read(path: Path) -> Recording:

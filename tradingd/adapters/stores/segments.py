@@ -243,10 +243,11 @@ def _check_header(content: bytes, segment: Segment) -> int:
 
 
 def _check_sum(content: bytes, start: int, end: int, running: int) -> int:
-    if end + _SUM.size > len(content):
-        raise StoreError(CUT_OFF)
     running = crc32(content[start:end], running)
-    if _SUM.unpack_from(content, end)[0] != running:
+    stored = content[end : end + _SUM.size]
+    if len(stored) < _SUM.size:
+        raise StoreError(CUT_OFF)
+    if stored != _SUM.pack(running):
         msg = "the checksum is not that of what was written"
         raise StoreError(msg)
     return running

@@ -18,6 +18,7 @@ from tradingd.model.errors import StoreError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+    from pathlib import Path
 
 GROUP_ROWS = 64  # a group that has as many takes no further unit
 CHECKPOINT_ROWS = 512
@@ -40,10 +41,15 @@ class Writer:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, sync: Callable[[int], None], acknowledge: Callable[[int], None]
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        sync: Callable[[int], None],
+        acknowledge: Callable[[int], None],
     ) -> None:
         self.failure: StoreError | None = None
         self.waiting = 0
+        self._path = path
         self._connection, self._sync, self._acknowledge = connection, sync, acknowledge
         self._changed = threading.Condition()
         self._units: deque[_Unit] = deque()
@@ -75,14 +81,14 @@ class Writer:
         if self.failure is not None:
             raise StoreError(str(self.failure)) from self.failure
         if self._closing:
-            msg = "the journal is closed"
+            msg = f"journal {self._path} is closed"
             raise StoreError(msg)
 
     def fail(self, error: Exception) -> StoreError:
         """Write nothing any more; return what everybody will be told."""
         with self._changed:
             if self.failure is None:
-                self.failure = StoreError(f"the journal has failed and is not written any more: {error}")
+                self.failure = StoreError(f"journal {self._path} has failed and is not written any more: {error}")
                 self.failure.__cause__ = error
             self._changed.notify()
             return self.failure

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import structlog
 from aiohttp import web
 from yarl import URL
 
@@ -26,7 +26,7 @@ from tradingd.daemon.config import core_settings
 from tradingd.model.errors import ConfigError, TradingdError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from tradingd.daemon.api.processes import Workers
     from tradingd.daemon.desired import Desired
     from tradingd.model.trading import Alert
-
-log = structlog.get_logger()
 
 BODY_BYTES_MAX = 1 << 20
 BODY_S_MAX = 30
@@ -113,8 +111,9 @@ def create_app(host: Host, workers: Workers | None = None) -> web.Application:
     return app
 
 
-async def serve(host: Host, on_listening: Callable[[str], None]) -> None:
-    """Answer at the address of `http.*` until cancelled; `on_listening` is told where, port chosen.
+@asynccontextmanager
+async def serving(host: Host) -> AsyncIterator[str]:
+    """Answer at the address of `http.*` as long as the context lasts; give the URL, its port chosen.
 
     Raises:
         ConfigError: nobody can listen there, or `data.files` is wrong.
@@ -130,8 +129,7 @@ async def serve(host: Host, on_listening: Callable[[str], None]) -> None:
             msg = f"http.host, http.port: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
             raise ConfigError(msg) from error
         address, port = runner.addresses[0][:2]
-        on_listening(str(URL.build(scheme="http", host=address, port=port)))
-        await asyncio.Event().wait()
+        yield str(URL.build(scheme="http", host=address, port=port))
     finally:
         await runner.cleanup()
 

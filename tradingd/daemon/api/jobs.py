@@ -32,7 +32,7 @@ _OF_THE_RUN = ("execution_id", "seconds")
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in a data file: the days that have rows, in order, in exchange time; the width of bars, none for ticks."""
+    """What is in a data file: the days of its exchange that have rows, in order; its bars' width, none for ticks."""
 
     days: tuple[dt.date, ...]
     timeframe: Timeframe | None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BUFFER = 1 << 20
-_MODULE = "tradingd.daemon.api.worker"
+_PROGRAM = "from tradingd.daemon.api.worker import main; main()"
 
 T = TypeVar("T")
 
@@ -83,10 +83,13 @@ class Processes:
 
 async def _started() -> Process:
     """Start a process that finds its modules where this one does, and nowhere else."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(entry or "." for entry in sys.path),
+        "PYTHONSAFEPATH": "1",
+    }
     try:
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", _MODULE, stdin=PIPE, stdout=PIPE, env=environment, limit=_BUFFER
+            sys.executable, "-c", _PROGRAM, stdin=PIPE, stdout=PIPE, env=environment, limit=_BUFFER
         )
     except OSError as error:
         msg = "no worker process can be started"

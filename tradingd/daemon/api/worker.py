@@ -14,6 +14,7 @@ import threading
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,10 @@ def main() -> None:
     """Do jobs until the input is over."""
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group: it is the daemon who decides
         signal.signal(number, signal.SIG_IGN)
-    with suppress(PermissionError):  # a sandbox may forbid to be nice
+    with suppress(OSError):  # a sandbox may forbid to be nice
         os.nice(NICE)
+    with suppress(OSError):  # where memory runs out, this goes before what trades
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not get between the answers
     jobs: SimpleQueue[Job] = SimpleQueue()
@@ -65,7 +68,3 @@ def _listen(jobs: SimpleQueue[Job]) -> None:
     while length := read(LENGTH):
         jobs.put(pickle.loads(read(int.from_bytes(length))))  # noqa: S301 - from the daemon that started us
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

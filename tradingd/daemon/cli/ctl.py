@@ -22,7 +22,10 @@ def ctl(  # noqa: PLR0913 - the options of the command
     socket: Annotated[
         Path | None, typer.Option(metavar="PATH", help="The control socket; else by the TOML file.")
     ] = None,
-    wait: Annotated[int, typer.Option(metavar="SECONDS", help="How long to wait for the answer.")] = 120,
+    wait: Annotated[bool, typer.Option("--wait", help="Of a reload: wait for its outcome.")] = False,
+    timeout_s: Annotated[
+        int, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for an answer.")
+    ] = 120,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Ask a running daemon: status, reload, stop, health, or flatten STRATEGY.
@@ -38,9 +41,9 @@ def ctl(  # noqa: PLR0913 - the options of the command
     from tradingd.daemon.control import ask
 
     try:
-        answer = asyncio.run(ask(path, {"verb": verb, "strategy": strategy}, wait))
+        answer = asyncio.run(ask(path, {"verb": verb, "strategy": strategy, "wait": wait}, timeout_s))
     except TimeoutError:
-        typer.echo(f"tradingd: no answer from {path} within {wait} s", err=True)
+        typer.echo(f"tradingd: no answer from {path} within {timeout_s} s", err=True)
         raise typer.Exit(EXIT_UNREACHABLE) from None
     except OSError as error:
         typer.echo(f"tradingd: nobody answers at {path}: {error}", err=True)

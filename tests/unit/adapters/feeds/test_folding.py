@@ -52,7 +52,7 @@ async def taken(queue: FoldingQueue, limit: int = 1000) -> list[str]:
 
 
 async def test_below_its_size_a_queue_is_a_queue() -> None:
-    events = [tick("A", 1), tick("A", 2), tick("B", 2), Deadline(T0), tick("A", 3)]
+    events: list[Event] = [tick("A", 1), tick("A", 2), tick("B", 2), Deadline(T0), tick("A", 3)]
     queue = filled(5, *events)
     assert await queue.get_batch(2) == events[:2]
     assert await queue.get_batch(100) == events[2:]
@@ -82,6 +82,15 @@ async def test_a_fold_carries_all_that_bars_and_orders_need() -> None:
     assert isinstance(fold, FoldedTick)
     assert (fold.open, fold.high, fold.low, fold.price, fold.volume, fold.count) == (10, 14, 8, 12, 10, 5)
     assert (fold.ts_first, fold.ts, fold.bid, fold.ask) == (T0 + SECOND, T0 + 3 * SECOND, 11.5, 12.5)
+
+
+async def test_folds_of_folds_end_with_the_latest_price() -> None:
+    """The fold that comes second is earlier in time: it moves neither the last price nor its quotes."""
+    queue = filled(2, tick("A", 10, 5.0), tick("A", 5, 9.0), tick("A", 4, 1.0), tick("B", 11))
+    fold, _ = await queue.get_batch(9)
+    assert isinstance(fold, FoldedTick)
+    assert (fold.open, fold.high, fold.low, fold.price, fold.count) == (5, 9, 1, 5, 3)
+    assert (fold.ts, fold.bid, fold.volume) == (T0 + 10 * SECOND, 4.5, 3)
 
 
 async def test_a_fold_spans_no_boundary() -> None:

@@ -120,10 +120,10 @@ async def test_a_pace_is_kept() -> None:
     loop = asyncio.get_running_loop()
     it = provider(ticks(A, 0, 1, 3, 2, 5), speed=50)
     began = loop.time()
-    ages = [(event.price, loop.time() - began) async for event in it.subscribe([A])]
+    ages: list[Any] = [(event, loop.time() - began) async for event in it.subscribe([A])]
     due = {1: 0.0, 2: 0.02, 3: 0.06, 4: 0.06, 5: 0.1}
-    assert [price for price, _ in ages] == list(due)
-    assert all(age >= due[price] - 1e-3 for price, age in ages)
+    assert [event.price for event, _ in ages] == list(due)
+    assert all(age >= due[event.price] - 1e-3 for event, age in ages)
 
 
 async def test_as_fast_as_taken_others_run_meanwhile_and_a_queue_with_room_folds_nothing() -> None:

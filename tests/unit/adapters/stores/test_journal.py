@@ -248,6 +248,7 @@ async def test_alerts_wait_in_the_outbox_until_they_are_sent(tmp_path: Path) -> 
     await journal.mark_sent([1, 3])
     after = crash(journal.path, tmp_path / "after")
     await journal.close()
+    assert read(after).unsent() == 3
     assert await alerts_of(after) == [(2, b"2"), (4, b"4"), (5, b"5")]
     again = Journal.open(after)
     assert again.alert(1, TS, b"6") == 6

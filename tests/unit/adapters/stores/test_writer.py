@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,9 @@ class Bench:
     def __init__(self) -> None:
         self.done: list[str] = []
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self.writer = Writer(connection, self.sync, lambda cause: self.done.append(f"acknowledged {cause}"))
+        self.writer = Writer(
+            Path("state"), connection, self.sync, lambda cause: self.done.append(f"acknowledged {cause}")
+        )
         self.refuse = False
 
     def sync(self, up_to: int) -> None:

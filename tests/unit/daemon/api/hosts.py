@@ -91,12 +91,12 @@ class Gated:
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
-        self.begun: list[tuple[Any, ...]] = []
+        self.begun: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self.error: Exception | None = None
         self.answer: Any = b"{}"
 
     async def call(self, _: Callable[..., T], *arguments: object) -> Any:
-        self.begun.append(arguments)
+        self.begun.put_nowait(arguments)
         await self.gate.wait()
         if self.error is not None:
             raise self.error

@@ -83,7 +83,11 @@ async def test_without_waiting_the_answer_comes_later(host: FakeHost) -> None:
         workers.gate.set()
         assert (await posted(client, body(**WAIT)))[0] == 200
         done = await (await client.get(where)).json()
-        assert done == {"execution_id": answer["execution_id"], "status": "completed", "results": {"status": "completed"}}
+        assert done == {
+            "execution_id": answer["execution_id"],
+            "status": "completed",
+            "results": {"status": "completed"},
+        }
 
 
 async def test_equal_requests_are_one_execution_and_others_are_not(host: FakeHost) -> None:
@@ -342,7 +346,8 @@ async def test_a_strategy_tells_its_state_by_the_seven_names(host: FakeHost) -> 
         assert state["market_data"] == {"price": 103.0, "time": "2024-01-01T05:34:00+05:30", "bar": None}
         assert [(p["status"], p["entry_price"]) for p in state["positions"]] == [("open", "101")]
         assert Decimal(state["positions"][0]["quantity"]) == 1
-        assert [(a["kind"], a["message"]) for a in state["alerts"]][0] == ("alert", "bought")
+        first = state["alerts"][0]
+        assert (first["kind"], first["message"]) == ("alert", "bought")
         assert state["execution_state"]["yes"] in {"idle", "armed", "working"}
 
 

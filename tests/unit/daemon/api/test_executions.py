@@ -24,7 +24,7 @@ from tradingd.daemon.api.problems import Problem
 from tradingd.daemon.api.processes import JobError, WorkerLostError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from tradingd.daemon.api.processes import Workers
 
@@ -39,10 +39,11 @@ async def running(workers: Workers) -> AsyncIterator[Executions]:
     await executions.stop()
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def all_begun(workers: Gated) -> None:
+    """Wait until as many run as may."""
     async with asyncio.timeout(LONG_S):
-        while not condition():
-            await asyncio.sleep(0)
+        for _ in range(RUNNING_MAX):
+            await workers.begun.get()
 
 
 def submit(executions: Executions, *names: int | str) -> list[Execution]:
@@ -53,7 +54,7 @@ async def test_so_many_run_at_once_and_the_others_wait_in_order() -> None:
     workers = Gated()
     async with running(workers) as executions:
         asked = submit(executions, *range(RUNNING_MAX + 2))
-        await until(lambda: len(workers.begun) == RUNNING_MAX)
+        await all_begun(workers)
         assert [one.status for one in asked] == [Status.RUNNING] * RUNNING_MAX + [Status.QUEUED] * 2
         assert executions.counts()["queued",] == 2
         workers.gate.set()
@@ -66,7 +67,7 @@ async def test_a_full_line_refuses_and_says_when_to_come_again() -> None:
     workers = Gated()
     async with running(workers) as executions:
         submit(executions, *range(RUNNING_MAX))
-        await until(lambda: len(workers.begun) == RUNNING_MAX)
+        await all_begun(workers)
         waiting = submit(executions, *(f"w{n}" for n in range(WAITING_MAX)))
         with pytest.raises(Problem) as refused:
             submit(executions, "more")
@@ -87,7 +88,7 @@ async def test_stopping_cancels_what_is_not_finished_and_tells_who_waits() -> No
     workers = Gated()
     async with running(workers) as executions:
         asked = submit(executions, *range(RUNNING_MAX + 1))
-        await until(lambda: len(workers.begun) == RUNNING_MAX)
+        await all_begun(workers)
         waiting = [asyncio.create_task(one.wait(LONG_S)) for one in asked]
         await executions.stop()
         await asyncio.gather(*waiting)

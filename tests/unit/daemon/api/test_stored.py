@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MINUTES_OF_A_DAY = 1440
-INSTRUMENTS = """instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange
-1,1,NIFTY 50,NIFTY,0,,0,0.05,1,EQ,INDICES,NSE
-"""
 
 
 class Counting(Inline):
@@ -111,12 +108,8 @@ async def test_days_are_those_of_the_exchange(tmp_path: Path) -> None:
 
 async def test_options_bring_the_files_of_their_contracts(tmp_path: Path) -> None:
     contract = "NIFTY25JAN100CE"
-    rows = [
-        "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
-        "instrument_type,segment,exchange",
-        f"1,1,{contract},NIFTY,0,2025-01-30,100,0.05,75,CE,NFO-OPT,NFO",
-    ]
-    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    names = "exchange_token,tradingsymbol,name,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange"
+    (tmp_path / "list.csv").write_text(f"{names}\n1,{contract},NIFTY,2025-01-30,100,0.05,75,CE,NFO-OPT,NFO\n")
     opens = 1_736_135_100_000_000_000 + 60_000_000_000 * np.arange(60)
     for name, price in (("spot", 100.0), ("call", 5.0), ("other", 7.0)):
         flat = np.full(60, price)
