@@ -6,7 +6,7 @@ import csv
 import gzip
 import signal
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.daemon.running import daemon, venue
 from tests.shared import shared
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRADED = ("AXISBANK", "HDFCBANK", "ICICIBANK", "INFY", "ITC", "LT", "RELIANCE", "SBIN", "TATASTEEL", "TCS")
-DRAWN = {"low": 48, "high": 52, "productType": "intraday"}
+DRAWN: dict[str, Any] = {"low": 48, "high": 52, "productType": "intraday"}
 
 
 def files() -> dict[str, Path]:

@@ -6,18 +6,27 @@ Every trade carries its number as its price, so what arrived says by itself what
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC
 from typing import TYPE_CHECKING
 
+import aiohttp
 import numpy as np
 import pytest
 
 from tests.contracts.binance_server import Line, Server
 from tests.contracts.feeds import BTC, ETH, T0_MS, Feed, Listener, feed, listening
+from tests.contracts.providers import INSTRUMENTS, NOW, market_rows, write_ticks
 from tradingd.model.market import Tick
+from tradingd.venues.exchange import Exchange
+from tradingd.venues.faults import Fault
+from tradingd.venues.recorded import read_trades
+from tradingd.venues.tape import Tape
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
+    from tests.contracts.providers import Row
     from tradingd.model.events import FeedGap, MarketEvent
 
 STEP_MS = 1000
@@ -294,3 +303,33 @@ async def test_the_campaign_sees_a_trade_that_is_lost() -> None:
     for number in missing:
         after = next(i for i, n in enumerate(told) if n != "gap" and int(n) > number)
         assert told[after - 1] == told[after + 1] == "gap"
+
+
+# --- the simulated exchange's own faults -------------------------------------------------------------------------
+
+
+async def test_the_simulated_exchange_with_all_its_faults_is_heard_to_the_last_row(tmp_path: Path) -> None:
+    rows = market_rows()
+    tape = Tape([read_trades(write_ticks(tmp_path, rows), UTC)], ts_open=NOW)
+    faults = [
+        Fault("disconnect", 100), Fault("skip", 300, count=7), Fault("duplicate", 500, count=5),
+        Fault("mute", 700, seconds=60.0), Fault("disconnect", 900), Fault("delay", 1000, seconds=0.01),
+    ]  # fmt: skip
+    venue = Exchange(tape, speed=400.0, faults=faults)
+    async with venue.serving() as port, aiohttp.ClientSession() as http:
+        url = f"://127.0.0.1:{port}"
+        told = Feed(http, Server(), ws_url=f"ws{url}", rest_url=f"http{url}", stale_s=0.3)
+        ahead = {name: [row[:3] for row in _from(own, NOW)] for name, own in rows.items()}
+        async with listening(told.provider, *INSTRUMENTS) as listener:
+            await listener.until(ticks=sum(map(len, ahead.values())))
+        for name, expected in ahead.items():
+            assert [(t.ts, t.price, t.volume) for t in listener.ticks if t.instrument == name] == expected
+        counts = told.provider.counts
+        assert (counts.lost, counts.stale) == (2, 1)
+        assert counts.duplicates > 0
+        assert counts.filled >= 7
+
+
+def _from(rows: list[Row], ts: int) -> list[Row]:
+    """Return the rows from the first at or after `ts` on."""
+    return rows[next(n for n, row in enumerate(rows) if row[0] >= ts) :]

@@ -67,8 +67,9 @@ class SimulationSettings:
     """`simulation.*`: how the simulated exchange fills.
 
     `slippage_bps` worsens market and stop fills; `half_spread_ticks` does so where the data has no bid and ask;
-    an order is seen by the exchange `latency_ms` after it was sent; `max_volume_share` of a print's or bar's
-    volume at most is ours (`none`: no bound); `intrabar = "strict"` refuses to guess the path inside a bar.
+    an order is seen by the exchange `latency_ms` after it was sent; `max_volume_share` of the volume of a print, or of
+    a bar that is met inside, at most is ours (`none`: no bound; a bar's open shows no volume); `intrabar = "strict"`
+    refuses to guess the path inside a bar.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT

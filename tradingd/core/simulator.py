@@ -3,9 +3,10 @@
 For each market event it matches the orders that were working before; an order never fills on the event that
 caused it. A tick fills at bid or ask where it has them, else at its price worsened by the declared half
 spread. A bar fills at its open, then along a declared path inside it: open, the extreme nearer to the open,
-the other, close. An order that could trade at once on arrival gets the market's price, a resting limit its
-own; a stop becomes a market or limit order when the last price reaches it. Sizes are bounded by the volume
-shown, where it is shown. Nothing here is random.
+the other, close; a market order meets the next open, or the last price of the bar inside which it was sent.
+An order that could trade at once on arrival gets the market's price, a resting limit its own; a stop becomes
+a market or limit order when the last price reaches it. Sizes are bounded by the volume shown, where it is
+shown. Nothing here is random.
 """
 
 from __future__ import annotations
@@ -169,6 +170,8 @@ class Simulator:
                 continue
             begin, high, low, end = map(order.instrument.price, (bar.open, bar.high, bar.low, bar.close))
             path = [begin, high, low, end] if high - begin < begin - low else [begin, low, high, end]
+            if order.type is OrderType.MARKET and w.ts_seen <= bar.ts_open:
+                continue  # decided at this very open: the next one is its first price
             if order.type is OrderType.MARKET:
                 room = self._fill(w, ts, self._worse_both(order, path[-1]), room, reports)
                 continue

@@ -48,8 +48,4 @@ async def begin(state_dir: Path, header: Mapping[str, str], created_ms: int) -> 
 
 def _owing(archive: Path) -> list[Path]:
     """Return the archived journals with unsent alerts, oldest first."""
-    owing = []
-    for path in sorted(archive.glob("*"), key=lambda p: int(p.name)):
-        if read(path).unsent():
-            owing.append(path)
-    return owing
+    return [path for path in sorted(archive.glob("*"), key=lambda p: int(p.name)) if read(path).unsent()]

@@ -7,12 +7,14 @@ nothing. Equal requests have equal results, whatever order their files are named
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from tradingd.core.engine import Engine
+from tradingd.core.graph.nodes.alert import AlertNode
 from tradingd.core.graph.plan import plan
 from tradingd.core.markets.sessions import market
 from tradingd.core.performance import EquityCurve, metrics
@@ -174,8 +176,31 @@ def _remarks(request: Request, session: Session) -> list[str]:
         remarks.append(f"risk.max_entries_per_session = {most} held back further entries of {', '.join(capped)}")
     if session.simulator.guessed_path:
         remarks.append("intrabar: synthetic: resting orders met a bar's inside, whose path is not in the data")
+    remarks += _square_offs(request, session)
+    suppressed = sum(
+        node.suppressed for s in session.engine.strategies for node in s.nodes.values() if isinstance(node, AlertNode)
+    )
+    if suppressed:
+        remarks.append(f"{suppressed} alert(s) were held back: an alert node speaks at most once a bar")
     if request.mode == "scanned":
         remarks.append("mode: scanned is not there yet; every bar was stepped, with the same answer")
+    return remarks
+
+
+def _square_offs(request: Request, session: Session) -> list[str]:
+    """Say where a time of day that was set for the square-off does not lie within the session it is meant for."""
+    text = request.settings.session.intraday_exit
+    remarks = []
+    if ":" in text:
+        for strategy in session.engine.strategies:
+            venue = market(strategy.plan.document.exchange)
+            held = venue.session_from(session.engine.now)
+            at = venue.ts_of(held.date, dt.time.fromisoformat(text))
+            if strategy.plan.document.squared_off and not held.ts_open < at < held.ts_close:
+                remarks.append(
+                    f"session.intraday_exit = {text} is not within the session of {venue.name}: "
+                    f"{strategy.id} was closed out 15 minutes before its end"
+                )
     return remarks
 
 

@@ -85,11 +85,11 @@ def test_what_warms_up_is_not_in_the_figures(generated: tuple[Path, list[float],
 
 
 def test_prices_that_are_not_on_the_grid_are_told(tmp_path: Path) -> None:
-    rows = [(f"2024-01-02T09:{15 + i}:00", *[101.2345 + i] * 4) for i in range(6)]
-    path = file(tmp_path / "fine.csv", "timestamp,open,high,low,close", rows)
+    header, stamps = "timestamp,open,high,low,close", [f"2024-01-02T09:{15 + i}:00" for i in range(6)]
+    path = file(tmp_path / "fine.csv", header, [(stamp, *[101.2345 + i] * 4) for i, stamp in enumerate(stamps)])
     (told,) = [note for note in backtest(once(), bars("XYZ", path)).notes if "grid" in note]
     assert told.startswith("fine.csv: 6 of 6 closes are not on the grid of XYZ, whose tick is 0.01")
-    on_it = file(tmp_path / "grid.csv", "timestamp,open,high,low,close", [(t, *[p // 1] * 4) for t, p, *_ in rows])
+    on_it = file(tmp_path / "grid.csv", header, [(stamp, *[101 + i] * 4) for i, stamp in enumerate(stamps)])
     assert not [note for note in backtest(once(), bars("XYZ", on_it)).notes if "grid" in note]
 
 

@@ -1,0 +1,1 @@
+"""Station 3, values to intents: documents, their dialects, and strategies as they run."""

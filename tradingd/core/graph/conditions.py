@@ -152,6 +152,14 @@ class Writer:
         """Return an expression that holds exactly when the member is false, not unknown."""
         return self._write(member, wanted=False)
 
+    def known(self, group: Group) -> str:
+        """Return an expression that holds exactly when every operand of the group has a value."""
+        names: dict[str, None] = {}
+        for condition in leaves(group):
+            backs = (0, 1) if condition.op in CROSSES else (0,)
+            names |= {self._at(o, b): None for o in operands(condition) if not isinstance(o, Constant) for b in backs}
+        return " and ".join(f"{name} == {name}" for name in names) or "True"
+
     def _write(self, member: Group | Condition, *, wanted: bool) -> str:
         if isinstance(member, Condition):
             return self._comparison(member, wanted=wanted)

@@ -67,7 +67,7 @@ class Plan:
     entry_side: Mapping[str, int]
     look_back: Mapping[Operand, int]
     columns: Mapping[Operand, str]
-    functions: Mapping[str, tuple[str, str | None]]
+    functions: Mapping[str, tuple[str, str | None, str | None]]
     source: str = field(repr=False)
 
 
@@ -96,7 +96,8 @@ def plan(document: Document) -> Plan:
             reach[operand] = max(reach.get(operand, 0), back)
     columns = _columns(document, reach)
     repeating = frozenset(n.id for n in signals if _repeats(n.id, nodes, parents, children))
-    functions, source_text = _write(signals, columns, repeating)
+    guards = frozenset(n.id for n in signals if paths.leads_to(n.id, Kind.EXIT))
+    functions, source_text = _write(signals, columns, repeating, guards)
     entries = [n for n in document.nodes if isinstance(n, Entry)]
     return Plan(
         document=document,
@@ -107,7 +108,7 @@ def plan(document: Document) -> Plan:
         outer_exits={e.id: paths.outer_exits(e) for e in entries},
         repeating=repeating,
         entry_side={
-            n.id: max(look_back(n.condition).values(), default=0) for n in signals if paths.leads_to_entry(n.id)
+            n.id: max(look_back(n.condition).values(), default=0) for n in signals if paths.leads_to(n.id, Kind.ENTRY)
         },
         look_back=reach,
         columns=columns,
@@ -152,10 +153,9 @@ class _Paths:
                     found.append(OuterExit(node.id, first, (*sorted(self._between(node.id)), node.id)))
         return tuple(found)
 
-    def leads_to_entry(self, signal: str) -> bool:
-        """Whether an entry can be reached from the signal without passing an exit."""
-        entries = [i for i, n in self._nodes.items() if n.kind is Kind.ENTRY]
-        return any(signal in self._between(i) for i in entries)
+    def leads_to(self, signal: str, kind: Kind) -> bool:
+        """Whether a node of a kind can be reached from the signal without passing an entry or exit."""
+        return any(signal in self._between(i) for i, n in self._nodes.items() if n.kind is kind)
 
     def _between(self, target: str) -> frozenset[str]:
         """Return the nodes that lead to the target without passing a boundary node."""
@@ -218,15 +218,18 @@ def _columns(document: Document, reach: Mapping[Operand, int]) -> dict[Operand, 
 
 
 def _write(
-    signals: list[Signal], columns: Mapping[Operand, str], repeating: frozenset[str]
-) -> tuple[dict[str, tuple[str, str | None]], str]:
+    signals: list[Signal], columns: Mapping[Operand, str], repeating: frozenset[str], guards: frozenset[str]
+) -> tuple[dict[str, tuple[str, str | None, str | None]], str]:
     writer = Writer(columns.__getitem__)
-    functions: dict[str, tuple[str, str | None]] = {}
+    functions: dict[str, tuple[str, str | None, str | None]] = {}
     lines: list[str] = []
     for number, signal in enumerate(signals, 1):
         stem = f"signal_{number}"
         tracks = signal.trigger is Trigger.EDGE or signal.id in repeating
-        functions[signal.id] = (f"{stem}_is_true", f"{stem}_is_false" if tracks else None)
+        guard = signal.id in guards
+        functions[signal.id] = (
+            f"{stem}_is_true", f"{stem}_is_false" if tracks else None, f"{stem}_is_known" if guard else None,
+        )  # fmt: skip
         comment = f"# {signal.id}" + (f": {signal.label}" if signal.label else "")
         comment = "".join(c if c.isprintable() else " " for c in comment)  # one line of Python, whatever the label
         lines += [
@@ -237,15 +240,21 @@ def _write(
         ]
         if tracks:
             lines += [f"def {stem}_is_false():", f"    return {writer.false(signal.condition)}", ""]
+        if guard:
+            lines += [f"def {stem}_is_known():", f"    return {writer.known(signal.condition)}", ""]
     return functions, "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A signal's condition, bound to the lists it reads; `is_false` only where falling edges matter."""
+    """A signal's condition, bound to the lists it reads.
+
+    `is_false` only where falling edges matter; `is_known`, whether every operand has a value, only before an exit.
+    """
 
     is_true: Callable[[], bool]
     is_false: Callable[[], bool] | None
+    is_known: Callable[[], bool] | None
 
 
 def bind(prepared: Plan, lists: Mapping[Operand, list[float]], tick_size: float) -> dict[str, Bound]:
@@ -254,6 +263,6 @@ def bind(prepared: Plan, lists: Mapping[Operand, list[float]], tick_size: float)
     scope |= {prepared.columns[operand]: values for operand, values in lists.items() if operand in prepared.columns}
     exec(compile(prepared.source, f"<strategy {prepared.document.id}>", "exec"), scope)  # noqa: S102 - our own text, from a validated tree
     bound = {}
-    for node, (true, false) in prepared.functions.items():
-        bound[node] = Bound(scope[true], scope[false] if false else None)  # type: ignore[arg-type] # functions by construction
+    for node, (true, false, known) in prepared.functions.items():
+        bound[node] = Bound(scope[true], scope[false] if false else None, scope[known] if known else None)  # type: ignore[arg-type] # functions by construction
     return bound

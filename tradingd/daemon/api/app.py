@@ -10,10 +10,10 @@ import asyncio
 import ipaddress
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
-from yarl import URL
 
 from tradingd.daemon.api import metrics, views
 from tradingd.daemon.api.executions import FINISHED_MAX, RUNNING_MAX, Executions, Status, backtest
@@ -129,7 +129,7 @@ async def serving(host: Host) -> AsyncIterator[str]:
             msg = f"http.host, http.port: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
             raise ConfigError(msg) from error
         address, port = runner.addresses[0][:2]
-        yield str(URL.build(scheme="http", host=address, port=port))
+        yield f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
     finally:
         await runner.cleanup()
 
@@ -258,7 +258,7 @@ def _json(status: int, content: object) -> web.Response:
 def _name(host: str) -> str:
     """Return the name or address in a Host header, empty if there is none that can be read."""
     try:
-        return URL(f"http://{host}").host or ""
+        return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
 

@@ -148,7 +148,7 @@ def test_the_entry_side_is_what_leads_to_an_entry_without_an_exit_between() -> N
 def test_falling_edges_are_compiled_only_where_they_matter() -> None:
     nodes = [start(), signal("A"), signal("B", trigger="edge"), entry("e", "p"), signal("C"), alert("say")]
     functions = prepared(nodes, ["start > A > B > e", "start > C > say"]).functions
-    assert {i: false is not None for i, (_, false) in functions.items()} == {"A": False, "B": True, "C": True}
+    assert {i: false is not None for i, (_, false, _) in functions.items()} == {"A": False, "B": True, "C": True}
 
 
 def test_the_source_reads_like_the_drawing() -> None:

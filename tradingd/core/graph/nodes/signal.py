@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tradingd.core.graph.document import Kind, Signal, Trigger
 from tradingd.core.graph.nodes.node import Node
+from tradingd.model.trading import AlertKind, AlertType
 
 if TYPE_CHECKING:
     from tradingd.core.graph.plan import Bound, Plan
@@ -29,13 +30,15 @@ class SignalNode(Node):
         super().__init__(spec, plan)
         self.condition = spec.condition
         self._is_true, self._is_false = bound.is_true, bound.is_false
+        self._is_known = bound.is_known
         if bound.is_false is None:
-            self.stirs = bound.is_true
+            self.stirs = bound.is_true if bound.is_known is None else self._stirs
         self.repeating = spec.id in plan.repeating
         self.edge = spec.trigger is Trigger.EDGE
         self.acts = tuple(c for c in self.children if plan.nodes[c].kind in (Kind.ENTRY, Kind.EXIT))
         self.due = False
         self.risen = True
+        self._told = False
 
     @property
     def eager(self) -> bool:  # type: ignore[override] # a signal wants market events only while due
@@ -46,6 +49,7 @@ class SignalNode(Node):
         """Wait for the next bar, or, where an event other than a bar armed it, for the next market event."""
         self.due = not strategy.bar and not by_start
         self.risen = not self.edge
+        self._told = False
 
     def on_disarmed(self, strategy: StrategyRuntime) -> None:  # noqa: ARG002 - the signature all nodes share
         """Stop waiting."""
@@ -60,6 +64,8 @@ class SignalNode(Node):
         if not self._is_true():
             if self._is_false is not None and self._is_false():
                 self.risen = True
+            if self._is_known is not None and not self._told and not self._is_known():
+                self._tell_unknown(strategy)
             return False
         if self._is_false is not None and not self.risen:
             return False if self.repeating else self.held(strategy, "edge")
@@ -68,6 +74,18 @@ class SignalNode(Node):
             return self.held(strategy, gate)
         self._fire(strategy)
         return True
+
+    def _stirs(self) -> bool:
+        """Whether the condition is true, or an operand of it has no value and nobody knows yet."""
+        return self._is_true() or (not self._told and not self._is_known())  # type: ignore[misc] # set where this is
+
+    def _tell_unknown(self, strategy: StrategyRuntime) -> None:
+        """Tell a person, once an arming, that a way out of an open position cannot be judged."""
+        if all(slot.open == 0 for slot in strategy.desk.slots.values()):
+            return
+        self._told = True
+        text = f"{self.id} cannot be judged while a position is open: an operand has no value"
+        strategy.desk.alert(AlertKind.ALERT, self.id, text, AlertType.CRITICAL, {}, cause=self.parent)
 
     def _nothing_to_do(self, strategy: StrategyRuntime) -> str:
         """Return why none of the acting children can act now; empty where one can, or there are none."""

@@ -15,8 +15,10 @@ class StartNode(Node):
 
     def step(self, strategy: StrategyRuntime) -> bool:
         """Arm the children when ready; signals among them wait for their next bar."""
-        if strategy.reporting or not strategy.desk.ready():
+        if strategy.reporting:
             return False
+        if not strategy.desk.ready():
+            return self.held(strategy, "warm-up")
         strategy.disarm(self)
         strategy.arm_children(self, None, by_start=True)
         return True
