@@ -81,6 +81,7 @@ def daemon(
     speed: str = '"max"',
     extra: str = "",
     environment: Mapping[str, str] | None = None,
+    http_port: int = -1,
 ) -> Iterator[Running]:
     """Run a paper daemon over these drawings; yield it when it is ready."""
     drawings = folder / "strategies.d"
@@ -98,7 +99,7 @@ ws_url = "ws://127.0.0.1:{port}"
 rest_url = "http://127.0.0.1:{port}"
 speed = {speed}
 [http]
-port = -1
+port = {http_port}
 [log]
 format = "json"
 {extra}

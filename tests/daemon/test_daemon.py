@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,3 +147,41 @@ def test_a_restart_keeps_the_journal_before(tmp_path: Path) -> None:
     assert sum(1 for _ in state.recording(archived).events()) >= events
     assert wiring.replay(state.recording(archived)).divergence is None
     assert wiring.replay(state.recording(tmp_path / "state")).divergence is None
+
+
+def http(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+    """Ask over HTTP; return the status and the answer."""
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        request = urllib.request.Request(url, data)  # noqa: S310 - the daemon's own address
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_a_strategy_posted_over_http_trades_beside_the_others(tmp_path: Path) -> None:
+    with (
+        venue("--speed", "600", "--seed", "5") as port,
+        daemon(tmp_path, {"demo": strategy()}, port, speed="600", extra=LIFTED, http_port=0) as paper,
+    ):
+        url = paper.until(lambda status: status["feed"]["state"] == "connected")["http"]
+        assert http(f"{url}/-/ready")[0] == 200
+        code, text = http(f"{url}/strategies/execute", {"strategy": strategy("posted"), "execution_mode": "paper"})
+        assert code in (200, 202), text
+        execution = json.loads(text)["execution_id"]
+        paper.until(lambda status: row(status, "posted")["trades"] >= 1)
+        told = json.loads(http(f"{url}/strategies/executions/{execution}")[1])
+        assert told["status"] == "running"
+        assert told["results"]["strategy_id"] == "posted"
+        assert told["results"]["trades"]
+        state_of = json.loads(http(f"{url}/strategies/demo/state")[1])
+        assert set(state_of) == {
+            "strategy_id", "current_time", "market_data", "indicators", "positions", "alerts", "execution_state",
+        }  # fmt: skip
+        assert "tradingd_trades_total" in http(f"{url}/metrics")[1]
+        again = http(f"{url}/strategies/execute", {"strategy": strategy("demo"), "execution_mode": "paper"})
+        assert again[0] == 409
+        assert http(f"{url}/strategies/execute", {"strategy": strategy(), "execution_mode": "live"})[0] == 409
+        assert paper.stop() == 0
+    assert wiring.replay(state.recording(paper.state_dir)).divergence is None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tradingd.core.graph.conditions import Value
     from tradingd.core.graph.document import Document
     from tradingd.model.instrument import Instrument
+    from tradingd.model.market import Bar
     from tradingd.model.trading import Alert, Slot
 
 ALERTS_MAX = 50
@@ -94,6 +95,11 @@ class Desk:
     def bars(self) -> int:
         """How many bars of the strategy's series have closed."""
         return self._series.count
+
+    @property
+    def last_bar(self) -> Bar | None:
+        """The last bar that closed."""
+        return self._series.last
 
     def gap_within(self, bars: int) -> bool:
         """Whether one of the last so many closed bars has a hole."""

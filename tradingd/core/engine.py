@@ -422,7 +422,12 @@ class Engine:
                 curve.end_session()
             venue = next(iter(self.feeds.values())).market
             self._curve_until = venue.session_from(ts - 1).ts_close
+        curve.mark(ts, self.equity, bool(self._held))
+
+    @property
+    def equity(self) -> float:
+        """Cash, and open positions at the last price."""
         equity = self._cash
         for weight, feed in self._held:
             equity += weight * feed.price
-        curve.mark(ts, equity, bool(self._held))
+        return equity

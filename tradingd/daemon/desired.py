@@ -38,9 +38,14 @@ class Desired:
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         """What the strategies read, in id order."""
-        known = {i.id: i for i in self.listed}
-        wanted = {f"{d.exchange}:{d.symbol}": d for d in self.documents}
-        return tuple(known.get(name) or default_instrument(d.exchange, d.symbol) for name, d in sorted(wanted.items()))
+        return instruments(self.documents, self.listed)
+
+
+def instruments(documents: Iterable[Document], listed: Iterable[Instrument]) -> tuple[Instrument, ...]:
+    """Return what strategies read, in id order: the list's rows, else the venues' defaults."""
+    known = {i.id: i for i in listed}
+    wanted = {f"{d.exchange}:{d.symbol}": d for d in documents}
+    return tuple(known.get(name) or default_instrument(d.exchange, d.symbol) for name, d in sorted(wanted.items()))
 
 
 def read(path: Path | None, environment: Mapping[str, str], overrides: Iterable[str]) -> Desired:

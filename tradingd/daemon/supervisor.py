@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import secrets
 import signal
@@ -31,8 +32,10 @@ from tradingd.core.performance import EquityCurve
 from tradingd.core.session import Session
 from tradingd.core.simulator import Simulator
 from tradingd.daemon import control, desired, state, wiring
+from tradingd.daemon.api.app import serving as http_serving
 from tradingd.daemon.clock import UtcClock, VenueClock
 from tradingd.daemon.config import core_settings
+from tradingd.daemon.host import HttpHost
 from tradingd.daemon.notify import Notifier
 from tradingd.daemon.sequencer import Sequencer
 from tradingd.model.errors import ConfigError
@@ -43,6 +46,7 @@ from tradingd.model.trading import Alert, AlertKind, AlertType
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
+    from tradingd.core.graph.document import Document
     from tradingd.daemon.desired import Desired
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import TradingSession
@@ -70,6 +74,8 @@ class Daemon:
         self, path: Path | None, environment: Mapping[str, str], overrides: Iterable[str], span_ns: int | None = None
     ) -> None:
         self._span_ns = span_ns
+        self.base = path.parent if path is not None else Path.cwd()
+        self.posted: dict[str, tuple[Document, str]] = {}
         self._path, self._environment, self._overrides = path, environment, tuple(overrides)
         self.desired = desired.read(path, environment, self._overrides)
         settings = self.settings = self.desired.settings
@@ -77,6 +83,7 @@ class Daemon:
         self.socket = Path(settings.daemon.socket) if settings.daemon.socket else self.state_dir / "control.sock"
         self.notifier = Notifier.from_environment(environment)
         self.curve = EquityCurve(settings.simulation.starting_cash)
+        self.url: str | None = None
         self.last_reload: dict[str, Any] | None = None
         self._stop = asyncio.Event()
         self._group: asyncio.TaskGroup
@@ -122,7 +129,7 @@ class Daemon:
             self.relay = Relay(self.journal, self._publisher(self.journal), self._on_redis)
         self.sequencer = Sequencer(
             queue, self.journal, self.clock, self.settings.engine.clock_grace_ms, MINUTE,
-            lambda alert: envelope(alert, self.journal.created_ms, self._zone(alert)), self._on_durable,
+            lambda alert: envelope(alert, self.journal.created_ms, self.zone(alert)), self._on_durable,
         )  # fmt: skip
         engine = wiring.engine(core_settings(self.settings), self.desired.listed, self.curve)
         simulator = Simulator(core_settings(self.settings).simulation)
@@ -131,12 +138,16 @@ class Daemon:
         if self._span_ns is not None:
             self.sequencer.stop_at(begin + self._span_ns, self._stop.set)
         wanted = self.desired
-        history = await self._unless_stopped(self._history(wanted.documents, begin))
+        history = await self._unless_stopped(self._history(wanted.documents, begin, wanted.instruments))
         self.session.tell(StrategiesReplaced(begin, wanted.sources, wanted.instruments, tuple(history)))
         await self.sequencer.settle()
         self.running = True
-        async with control.serving(self.socket, self._verbs()), asyncio.TaskGroup() as self._group:
-            self._start_tasks(queue, owing)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(control.serving(self.socket, self._verbs()))
+            if self.settings.http.port >= 0:
+                self.url = await stack.enter_async_context(http_serving(HttpHost(self)))
+            async with asyncio.TaskGroup() as self._group:
+                self._start_tasks(queue, owing)
 
     def _publisher(self, journal: Journal) -> Publisher:
         return RedisPublisher(self.settings.redis.url, journal.created_ms)
@@ -229,13 +240,15 @@ class Daemon:
                 await queue.room()
             queue.put(event)
 
-    async def _history(self, documents: Iterable[Any], until: int) -> list[HistoryLoaded]:
+    async def _history(
+        self, documents: Iterable[Document], until: int, instruments: Iterable[Instrument]
+    ) -> list[HistoryLoaded]:
         """Ask for the bars that warm the strategies up: as many as their indicators need."""
         wanted: dict[tuple[str, Any], int] = {}
         for document in documents:
             key = f"{document.exchange}:{document.symbol}", document.timeframe
             wanted[key] = max(wanted.get(key, 0), desired.bars_wanted(document))
-        known = {i.id: i for i in self.desired.instruments}
+        known = {i.id: i for i in instruments}
         loaded = []
         for (name, timeframe), count in sorted(wanted.items()):
             bars = await self.provider.history(known[name], timeframe, count, until)
@@ -245,7 +258,8 @@ class Daemon:
 
     # --- alerts of its own -----------------------------------------------------------------------------------
 
-    def _zone(self, alert: Alert) -> Any:
+    def zone(self, alert: Alert) -> Any:
+        """Return the zone in which an alert's time is told: its strategy's exchange's, else UTC."""
         desk = self.session.engine.desks.get(alert.strategy or "")
         return desk.feed.market.zone if desk is not None else market("SIM").zone
 
@@ -279,8 +293,12 @@ class Daemon:
         return {"ok": True, "status": self.status()}
 
     async def _on_health(self, _: dict[str, Any]) -> dict[str, Any]:
-        feed = self._feeds.get("state", "connecting")
-        return {"ok": True, "ready": feed == "connected", "feed": feed}
+        return {"ok": True, "ready": self.ready, "feed": self._feeds.get("state", "connecting")}
+
+    @property
+    def ready(self) -> bool:
+        """Whether the daemon trades and its feed is there."""
+        return self.running and self._feeds.get("state") == "connected"
 
     async def _on_reload(self, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("wait", True):
@@ -314,6 +332,7 @@ class Daemon:
             "decisions_sha256": self.session.decisions_sha256,
             "events": self.sequencer.seq,
             "commands": self.session.commands,
+            "http": self.url,
             "feed": {
                 "state": self._feeds.get("state", "connecting"),
                 "ticks": self.sequencer.ticks,
@@ -362,31 +381,55 @@ class Daemon:
             return {"ok": False, "error": f"these keys need a restart: {', '.join(fixed)}", "exit_code": 78}
         if wanted.hash == self.desired.hash:
             return {"ok": True, "changed": [], "pending": []}
-        running = self.session.engine.desks
         before = {d.id: d.hash for d in self.desired.documents}
+        twice = sorted(self.posted.keys() & {d.id for d in wanted.documents})
+        if twice:
+            return {"ok": False, "error": f"posted over HTTP already: {', '.join(twice)}", "exit_code": 78}
         changed = [d for d in wanted.documents if before.get(d.id) != d.hash]
-        new = [i for i in wanted.instruments if i.id not in self.session.engine.feeds]
-        self.desired, previous = wanted, self.desired
+        await self._adopt(wanted, changed)
+        gone = sorted(before.keys() - {d.id for d in wanted.documents})
+        names = sorted([d.id for d in changed] + gone)
+        return {"ok": True, "changed": names, "pending": sorted(self.session.engine.roster.pending)}
+
+    async def post(self, source: str) -> str:
+        """Let a strategy trade beside those of the configuration, until the daemon stops; return its id.
+
+        Raises:
+            ConfigError: there is one of that id.
+            FeedError: the venue does not have what it reads.
+        """
+        document = wiring.document(source, {i.id: i for i in self.desired.listed})
+        if document.id in self.session.engine.desks or document.id in self.posted:
+            msg = f"a strategy with the id {document.id!r} is running already"
+            raise ConfigError(msg)
+        self.posted[document.id] = document, source
         try:
-            history = await self._history(changed, self.session.engine.now)
+            await self._adopt(self.desired, [document])
         except BaseException:
-            self.desired = previous
+            del self.posted[document.id]
             raise
+        return document.id
+
+    async def _adopt(self, wanted: Desired, changed: Sequence[Document]) -> None:
+        """Warm up what changed, and have it take over; nothing is different if that fails."""
+        engine = self.session.engine
+        needed = [*wanted.documents, *(document for document, _ in self.posted.values())]
+        instruments = desired.instruments(needed, wanted.listed)
+        new = tuple(i for i in instruments if i.id not in engine.feeds)
+        history = await self._history(changed, engine.now, instruments)
         for instrument in new:
             self._group.create_task(self._pump(self.queue, [instrument]))
-        await self._switched(wanted, tuple(new), tuple(history))
-        gone = sorted(before.keys() - {d.id for d in wanted.documents})
-        pending = sorted(self.session.engine.roster.pending)
-        names = sorted([d.id for d in changed] + gone)
-        return {"ok": True, "changed": names, "pending": [name for name in pending if name in running]}
+        sources = (*wanted.sources, *(source for _, source in self.posted.values()))
+        await self._switched(StrategiesReplaced(engine.now, sources, new, tuple(history)))
+        self.desired = wanted
 
-    async def _switched(self, wanted: Desired, new: tuple[Instrument, ...], history: tuple[HistoryLoaded, ...]) -> None:
-        """Have the strategies replaced between two events, at a bar boundary; where time stands still, now."""
+    async def _switched(self, replaced: StrategiesReplaced) -> None:
+        """Have the strategies replaced between two events, at a bar boundary; where time stands still, soon."""
         done = asyncio.get_running_loop().create_future()
 
         def job(session: Session) -> None:
             if not done.done():
-                session.tell(StrategiesReplaced(session.engine.now, wanted.sources, new, history))
+                session.tell(dataclasses.replace(replaced, ts=session.engine.now))
                 done.set_result(None)
 
         self.sequencer.at_boundary(job)

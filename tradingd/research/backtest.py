@@ -107,11 +107,14 @@ def outcome(  # noqa: PLR0913 - what a session does not know of itself
     notes: tuple[str, ...] = (),
     load_s: float = 0.0,
     run_s: float = 0.0,
+    only: str | None = None,
 ) -> Result:
-    """Return the result of a session so far; the curve's session must have been ended."""
+    """Return the result of a session so far, of one strategy alone if wished; the curve's session must have ended."""
     engine = session.engine
-    positions = [p for desk in engine.desks.values() for p in (*desk.positions.closed, *desk.positions.open())]
-    documents = [strategy.plan.document for strategy in engine.strategies]
+    strategies = [strategy for strategy in engine.strategies if only in (None, strategy.id)]
+    books = [engine.desks[strategy.id].positions for strategy in strategies]
+    positions = [p for book in books for p in (*book.closed, *book.open())]
+    documents = [strategy.plan.document for strategy in strategies]
     year = market(documents[0].exchange).sessions_per_year if documents else 0
     counted = anomalies or Anomalies()
     return Result(
