@@ -33,6 +33,6 @@ VOLUME /var/lib/tradingd
 STOPSIGNAL SIGTERM
 # The start period covers the warm-up from history.
 HEALTHCHECK --start-period=150s --interval=30s --timeout=5s --retries=3 \
-    CMD ["tradingd", "ctl", "health", "-c", "/etc/tradingd/tradingd.toml", "--wait", "4"]
+    CMD ["tradingd", "ctl", "health", "-c", "/etc/tradingd/tradingd.toml", "--timeout", "4"]
 ENTRYPOINT ["tradingd"]
 CMD ["run", "-c", "/etc/tradingd/tradingd.toml"]

@@ -79,6 +79,7 @@ class Daemon:
         self._path, self._environment, self._overrides = path, environment, tuple(overrides)
         self.desired = desired.read(path, environment, self._overrides)
         settings = self.settings = self.desired.settings
+        self.waits_for_room = settings.feed.speed == "max"
         self.state_dir = Path(settings.daemon.state_dir)
         self.socket = Path(settings.daemon.socket) if settings.daemon.socket else self.state_dir / "control.sock"
         self.notifier = Notifier.from_environment(environment)
@@ -236,7 +237,7 @@ class Daemon:
     async def _pump(self, queue: FoldingQueue, instruments: Sequence[Instrument]) -> None:
         """Put what the provider says on the queue; a venue that can wait is let wait rather than folded."""
         async for event in self.provider.subscribe(instruments):
-            if self.clock is None:
+            if self.waits_for_room:
                 await queue.room()
             queue.put(event)
 
@@ -307,8 +308,12 @@ class Daemon:
         return {"ok": True, "started": True}
 
     async def _on_stop(self, _: dict[str, Any]) -> dict[str, Any]:
-        self._stop.set()
+        self.stop()
         return {"ok": True}
+
+    def stop(self) -> None:
+        """Stop cleanly, soon."""
+        self._stop.set()
 
     async def _on_flatten(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request.get("strategy")

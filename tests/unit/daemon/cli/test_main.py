@@ -12,7 +12,7 @@ from tests.unit.daemon.cli.runs import EMA, make_bars, make_document, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-ARRAYS = {"numpy", "talib", "msgspec", "rich"}
+ARRAYS = {"numpy", "talib", "rich"}
 HEAVY = ARRAYS | {"pydantic", "pydantic_settings", "asyncio"}
 LOADED_BY = """
 import sys
