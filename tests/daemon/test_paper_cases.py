@@ -134,7 +134,7 @@ def test_paper_its_recording_and_its_replay_are_one(record_property: Callable[[s
         ("ordered", 0.8),
         ("re-entered", 0.3),
         ("met bad ticks", 0.2),
-        ("were cut", 0.2),
+        ("were cut", 0.1),
         ("folded", 0.1),
     ):
         assert met[what] >= share * met["cases"], f"too tame: {told}"

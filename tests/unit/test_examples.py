@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +19,7 @@ from tradingd.core.indicators.declaration import declare
 from tradingd.examples import strategies
 from tradingd.examples.market import minute_bars
 from tradingd.model.errors import Severity
+from tradingd.model.instrument import Instrument, InstrumentKind
 from tradingd.research.backtest import DataFile, Request, Result, run
 
 if TYPE_CHECKING:
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
     from tradingd.core.graph.document import Document
 
 TEN_DAYS = 10 * 1440
+OPTIONS = "nifty_rsi_call"
 
 
-def document(path: Path) -> Document:
-    loaded = load(path.read_bytes(), CATALOG, declare)
+def document(path: Path, *, index: bool = False) -> Document:
+    kind = InstrumentKind.INDEX if index else InstrumentKind.SPOT
+    loaded = load(path.read_bytes(), CATALOG, declare, lambda _exchange, _symbol: kind)
     assert loaded.document is not None
     return loaded.document
 
@@ -42,11 +47,13 @@ def ran(path: Path, folder: Path, out: Path | None = None) -> Result:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    return {path.stem: ran(path, tmp_path_factory.mktemp("run")) for path in strategies()}
+    return {path.stem: ran(path, tmp_path_factory.mktemp("run")) for path in strategies() if path.stem != OPTIONS}
 
 
-def test_there_are_three() -> None:
-    assert [path.name for path in strategies()] == ["ema_crossover.json", "rsi_reversal.json", "volatility_alert.json"]
+def test_there_are_six() -> None:
+    assert [path.stem for path in strategies()] == [
+        "ema_crossover", "nifty_rsi_call", "rsi_reversal", "scaled_breakout", "stop_and_reverse", "volatility_alert",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", strategies(), ids=lambda path: path.stem)
@@ -66,6 +73,48 @@ def test_the_reversal_takes_profits_stops_losses_and_comes_back(results: dict[st
     assert {"take-profit", "stop-loss"} <= {trade["exit_node"] for trade in trades}
     days = [str(trade["entry_time"])[:10] for trade in trades]
     assert max(map(days.count, days)) == 4  # the first entry of a day and three re-entries
+
+
+def test_the_breakout_enters_in_two_stages_and_leaves_in_two(results: dict[str, Result]) -> None:
+    trades = results["scaled_breakout"].trades
+    assert {trade["vpi"] for trade in trades} == {"first", "second"}
+    assert any(trade["exit_node"] == "rest" for trade in trades)
+    starts = {vpi: [trade["entry_time"] for trade in trades if trade["vpi"] == vpi] for vpi in ("first", "second")}
+    assert all(a < b for a, b in zip(*starts.values(), strict=True) if a and b)
+
+
+def test_the_reverse_is_long_or_short_but_never_both(results: dict[str, Result]) -> None:
+    trades = results["stop_and_reverse"].trades
+    assert {trade["position_type"] for trade in trades} == {"buy", "sell"}
+    assert len(trades) > 20
+
+
+def test_the_call_is_bought_at_the_money_of_the_nearest_expiry(tmp_path: Path) -> None:
+    [path] = [path for path in strategies() if path.stem == OPTIONS]
+    made = minute_bars(TEN_DAYS, 3)
+    np.savez(tmp_path / "bars.npz", **made)
+    series = {"NIFTY25116": dt.date(2025, 1, 16), "NIFTY25JAN": dt.date(2025, 1, 30)}  # a weekly one, and the month's
+    listed = [
+        Instrument(
+            "NFO", f"{stem}{strike}CE", InstrumentKind.OPTION, Decimal("0.05"), Decimal(75), Decimal(75),
+            underlying="NIFTY", expiry=expiry, strike=Decimal(strike), right="CE",
+        )
+        for stem, expiry in series.items()
+        for strike in range(850, 1200, 50)
+    ]  # fmt: skip
+    names = [("NSE", "NIFTY"), *(("NFO", one.symbol) for one in listed)]
+    data = [DataFile(symbol=symbol, exchange=venue, kind="bars", path=tmp_path / "bars.npz") for venue, symbol in names]
+    result = run(Request(documents=[document(path, index=True)], data=data, instruments=listed))
+    assert result.trades
+    for trade in result.trades:
+        entered = np.searchsorted(
+            made["timestamp"], dt.datetime.fromisoformat(trade["entry_time"] or "").timestamp() * 1e9
+        )
+        spot = made["close"][entered - 1]
+        assert (trade["instrument"] or "").startswith("NIFTY25116")
+        strike = int((trade["instrument"] or "")[10:-2])
+        assert abs(strike - spot) <= 25
+        assert trade["lot_size"] == "75"
 
 
 def test_the_alert_trades_nothing_and_tells(results: dict[str, Result], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Strategies to begin with, packaged: each is a JSON file here, and each is run by a test.
 
-They trade DEMO on the simulated exchange, an instrument that does not exist (`market.py` makes its prices up). They
-show what can be drawn; none is advice.
+They trade DEMO on the simulated exchange, an instrument that does not exist (`market.py` makes its prices up); one
+buys NIFTY options and needs an instrument list. They show what can be drawn; none is advice.
 """
 
 from __future__ import annotations
