@@ -65,9 +65,9 @@ class Node:
     def on_disarmed(self, strategy: StrategyRuntime) -> None:
         """Let go of what the node was doing."""
 
-    def step(self, strategy: StrategyRuntime) -> bool:
+    def step(self, strategy: StrategyRuntime) -> bool:  # noqa: ARG002 - the signature all nodes share
         """Act, if this is the instant for it; return whether any node changed state."""
-        raise NotImplementedError(type(self).__name__)
+        return False
 
     def on_report(self, strategy: StrategyRuntime, order: Order) -> None:
         """Take note of what became of an order of this node."""
