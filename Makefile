@@ -11,7 +11,7 @@ FOR ?= 90
 find_uv = if command -v uv >/dev/null; then uv=uv; else uv=$(BIN)/uv; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types parity bench fuzz requirements
+.PHONY: help demo test system lint types parity bench fuzz requirements
 
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -20,7 +20,10 @@ demo: $(READY) ## Trade a made-up market on paper, on this machine alone (FOR=90
 	@$(BIN)/tradingd demo --for $(FOR)
 
 test: $(READY) ## Run the test suite (JOBS=2 processes)
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/daemon
+
+system: $(READY) ## Test the real processes: venue, daemon, Redis, demo, reloads, a whole day over sockets
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal tests/daemon
 
 lint: $(READY) ## Check style, format and the import walls
 	@$(BIN)/ruff check .

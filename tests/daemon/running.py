@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BOUND_S = 60.0
+FAST = ("--speed", "600", "--seed", "5", "--symbols", "DEMO", "--history-h", "12")
+"""One made-up instrument that runs fast, with history enough for what is drawn here."""
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.daemon.running import Running, daemon, venue
+from tests.daemon.running import FAST, Running, daemon, venue
 from tests.unit.research.requests import drawn_reversal
 from tradingd.daemon import state, wiring
 
@@ -37,7 +37,7 @@ def strategy(name: str = "demo", **parts: Any) -> dict[str, Any]:
 @pytest.fixture
 def paper(tmp_path: Path) -> Iterator[Running]:
     with (
-        venue("--speed", "600", "--seed", "5") as port,
+        venue(*FAST) as port,
         daemon(tmp_path, {"demo": strategy()}, port, speed="600", extra=LIFTED) as running,
     ):
         yield running
@@ -136,7 +136,7 @@ def test_a_person_can_flatten_a_strategy(paper: Running) -> None:
 
 def test_a_restart_keeps_the_journal_before(tmp_path: Path) -> None:
     drawings = {"demo": strategy()}
-    with venue("--speed", "600", "--seed", "5") as port:
+    with venue(*FAST) as port:
         with daemon(tmp_path, drawings, port, speed="600", extra=LIFTED) as first:
             events = first.until(lambda status: status["events"] > 100)["events"]
             assert first.stop() == 0
@@ -162,7 +162,7 @@ def http(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
 
 def test_a_strategy_posted_over_http_trades_beside_the_others(tmp_path: Path) -> None:
     with (
-        venue("--speed", "600", "--seed", "5") as port,
+        venue(*FAST) as port,
         daemon(tmp_path, {"demo": strategy()}, port, speed="600", extra=LIFTED, http_port=0) as paper,
     ):
         url = paper.until(lambda status: status["feed"]["state"] == "connected")["http"]

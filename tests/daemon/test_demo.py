@@ -36,7 +36,7 @@ def test_a_subscriber_gets_a_fill_within_20_s_and_every_message_validates() -> N
         with Redis.from_url(url) as client, client.pubsub(ignore_subscribe_messages=True) as listener:
             listener.subscribe(CHANNEL)
             listener.get_message(timeout=1)
-            with subprocess.Popen([*COMMAND, "--for", "15", "--redis", url], stdout=subprocess.PIPE, text=True) as demo:
+            with subprocess.Popen([*COMMAND, "--for", "9", "--redis", url], stdout=subprocess.PIPE, text=True) as demo:
                 reader = threading.Thread(target=lambda: printed.extend(demo.stdout or ()))
                 reader.start()
                 while (message := listener.get_message(timeout=0.2)) is not None or demo.poll() is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from tests.daemon.running import BOUND_S, daemon, venue
+from tests.daemon.running import BOUND_S, FAST, daemon, venue
 from tests.daemon.test_daemon import LIFTED, row, strategy
 from tradingd.adapters.publishers.redis import STREAM
 from tradingd.daemon import state, wiring
@@ -49,7 +49,7 @@ def test_redis_is_mute_for_a_while_and_then_empty(tmp_path: Path) -> None:
     def trade(url: str) -> tuple[dict[str, bytes], dict[str, bytes], Path]:
         redis = f'{LIFTED}\n[redis]\nurl = "{url}"\n'
         with (
-            venue("--speed", "600", "--seed", "5") as port,
+            venue(*FAST) as port,
             daemon(tmp_path, {"demo": strategy()}, port, speed="600", extra=redis) as paper,
             Redis.from_url(url) as client,
         ):

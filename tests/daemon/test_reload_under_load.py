@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.daemon.running import daemon, venue
+from tests.daemon.running import FAST, daemon, venue
 from tests.daemon.test_daemon import LIFTED, row, strategy
 from tradingd.daemon import state, wiring
 
@@ -17,7 +17,7 @@ RELOADS = 200
 
 def test_two_hundred_reloads_half_of_them_wrong(tmp_path: Path) -> None:
     with (
-        venue("--speed", "600", "--seed", "5") as port,
+        venue(*FAST) as port,
         daemon(tmp_path, {"demo": strategy(), "steady": strategy("steady")}, port, speed="600", extra=LIFTED) as paper,
     ):
         changing, wrong = (paper.folder / "strategies.d" / name for name in ("demo.json", "wrong.json"))
