@@ -422,7 +422,10 @@ class Engine:
                 curve.end_session()
             venue = next(iter(self.feeds.values())).market
             self._curve_until = venue.session_from(ts - 1).ts_close
-        curve.mark(ts, self.equity, bool(self._held))
+        if self._held:
+            curve.mark(ts, self.equity, True)  # noqa: FBT003 - positional, called on every bar
+        else:
+            curve.mark(ts, self._cash, False)  # noqa: FBT003
 
     @property
     def equity(self) -> float:

@@ -34,7 +34,7 @@ KIND_ORDER = {Kind.START: 0, Kind.EXIT: 1, Kind.SIGNAL: 2, Kind.ENTRY: 3, Kind.A
 """Which of two nodes of one rank goes first."""
 
 _BOUNDARY = (Kind.START, Kind.ENTRY, Kind.EXIT)
-_RESERVED = re.compile(r"_|c_|round$|tick$|signal_\d+_is_")
+_RESERVED = re.compile(r"_|c_|round$|tick$|signal_\d+_")
 """Names the generated source uses itself, or that Python gives a meaning."""
 
 
@@ -228,7 +228,7 @@ def _write(
         tracks = signal.trigger is Trigger.EDGE or signal.id in repeating
         guard = signal.id in guards
         functions[signal.id] = (
-            f"{stem}_is_true", f"{stem}_is_false" if tracks else None, f"{stem}_is_known" if guard else None,
+            f"{stem}_is_true", f"{stem}_is_false" if tracks else None, f"{stem}_stirs" if guard else None,
         )  # fmt: skip
         comment = f"# {signal.id}" + (f": {signal.label}" if signal.label else "")
         comment = "".join(c if c.isprintable() else " " for c in comment)  # one line of Python, whatever the label
@@ -241,7 +241,8 @@ def _write(
         if tracks:
             lines += [f"def {stem}_is_false():", f"    return {writer.false(signal.condition)}", ""]
         if guard:
-            lines += [f"def {stem}_is_known():", f"    return {writer.known(signal.condition)}", ""]
+            stirs = f"{writer.true(signal.condition)} or not ({writer.known(signal.condition)})"
+            lines += [f"def {stem}_stirs():", f"    return {stirs}", ""]
     return functions, "\n".join(lines)
 
 
@@ -249,12 +250,13 @@ def _write(
 class Bound:
     """A signal's condition, bound to the lists it reads.
 
-    `is_false` only where falling edges matter; `is_known`, whether every operand has a value, only before an exit.
+    `is_false` only where falling edges matter; `stirs`, whether it is true or an operand has no value, only before an
+    exit.
     """
 
     is_true: Callable[[], bool]
     is_false: Callable[[], bool] | None
-    is_known: Callable[[], bool] | None
+    stirs: Callable[[], bool] | None
 
 
 def bind(prepared: Plan, lists: Mapping[Operand, list[float]], tick_size: float) -> dict[str, Bound]:
@@ -263,6 +265,6 @@ def bind(prepared: Plan, lists: Mapping[Operand, list[float]], tick_size: float)
     scope |= {prepared.columns[operand]: values for operand, values in lists.items() if operand in prepared.columns}
     exec(compile(prepared.source, f"<strategy {prepared.document.id}>", "exec"), scope)  # noqa: S102 - our own text, from a validated tree
     bound = {}
-    for node, (true, false, known) in prepared.functions.items():
-        bound[node] = Bound(scope[true], scope[false] if false else None, scope[known] if known else None)  # type: ignore[arg-type] # functions by construction
+    for node, (true, false, stirs) in prepared.functions.items():
+        bound[node] = Bound(scope[true], scope[false] if false else None, scope[stirs] if stirs else None)  # type: ignore[arg-type] # functions by construction
     return bound

@@ -30,9 +30,10 @@ class SignalNode(Node):
         super().__init__(spec, plan)
         self.condition = spec.condition
         self._is_true, self._is_false = bound.is_true, bound.is_false
-        self._is_known = bound.is_known
-        if bound.is_false is None:
-            self.stirs = bound.is_true if bound.is_known is None else self._stirs
+        self._may_be_blind = bound.stirs
+        self._always = bound.is_false is not None  # a falling edge must not be missed
+        if not self._always:
+            self.stirs = bound.stirs or bound.is_true
         self.repeating = spec.id in plan.repeating
         self.edge = spec.trigger is Trigger.EDGE
         self.acts = tuple(c for c in self.children if plan.nodes[c].kind in (Kind.ENTRY, Kind.EXIT))
@@ -49,6 +50,8 @@ class SignalNode(Node):
         """Wait for the next bar, or, where an event other than a bar armed it, for the next market event."""
         self.due = not strategy.bar and not by_start
         self.risen = not self.edge
+        if self._told and not self._always:
+            self.stirs = self._may_be_blind or self._is_true
         self._told = False
 
     def on_disarmed(self, strategy: StrategyRuntime) -> None:  # noqa: ARG002 - the signature all nodes share
@@ -64,7 +67,7 @@ class SignalNode(Node):
         if not self._is_true():
             if self._is_false is not None and self._is_false():
                 self.risen = True
-            if self._is_known is not None and not self._told and not self._is_known():
+            if self._may_be_blind is not None and not self._told and self._may_be_blind():
                 self._tell_unknown(strategy)
             return False
         if self._is_false is not None and not self.risen:
@@ -75,15 +78,13 @@ class SignalNode(Node):
         self._fire(strategy)
         return True
 
-    def _stirs(self) -> bool:
-        """Whether the condition is true, or an operand of it has no value and nobody knows yet."""
-        return self._is_true() or (not self._told and not self._is_known())  # type: ignore[misc] # set where this is
-
     def _tell_unknown(self, strategy: StrategyRuntime) -> None:
         """Tell a person, once an arming, that a way out of an open position cannot be judged."""
         if all(slot.open == 0 for slot in strategy.desk.slots.values()):
             return
         self._told = True
+        if not self._always:
+            self.stirs = self._is_true
         text = f"{self.id} cannot be judged while a position is open: an operand has no value"
         strategy.desk.alert(AlertKind.ALERT, self.id, text, AlertType.CRITICAL, {}, cause=self.parent)
 
