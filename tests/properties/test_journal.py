@@ -42,7 +42,7 @@ from tradingd.model.events import (
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
-from tradingd.model.market import Bar, FoldedTick, Quality, Tick, Timeframe
+from tradingd.model.market import Bar, Depth, FoldedTick, Quality, Tick, Timeframe
 from tradingd.model.trading import Fill
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ RARE: st.SearchStrategy[Event] = st.one_of(
     st.builds(OrderRejected, TEXTS, TIMES, TEXTS),
     st.builds(OrderExpired, TEXTS, TIMES, TEXTS),
 )
-TICKS = st.builds(Tick, st.sampled_from(["A", "NSE:TCS", "मोटर्स"]), TIMES, *[st.floats()] * 4)
+LEVELS = st.lists(st.tuples(st.floats(), st.floats()), max_size=20).map(tuple)
+BOOKS = st.none() | st.builds(Depth, LEVELS, LEVELS)
+TICKS = st.builds(Tick, st.sampled_from(["A", "NSE:TCS", "मोटर्स"]), TIMES, *[st.floats()] * 5, BOOKS)
 
 
 @st.composite

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -88,17 +88,33 @@ class Quality(enum.StrEnum):
     BACKFILLED = "backfilled"  # taken from history after a gap
 
 
+class Depth(NamedTuple):
+    """What is offered in the book, (price, units) a level, the best first."""
+
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+
+
 class Tick:
     """One print or quote of an instrument.
 
     `volume` is the volume of this print in units, 0 where the feed tells none; `bid` and `ask` are 0 where
-    unknown. A feed that tells cumulative day volume is turned into prints before this.
+    unknown, and so is the open interest `oi`; `depth` is there where the feed sends the book. A feed that tells
+    cumulative day volume is turned into prints before this.
     """
 
-    __slots__ = ("ask", "bid", "instrument", "price", "ts", "volume")
+    __slots__ = ("ask", "bid", "depth", "instrument", "oi", "price", "ts", "volume")
 
     def __init__(  # noqa: PLR0913 - hot object, described by the class
-        self, instrument: str, ts: int, price: float, volume: float = 0.0, bid: float = 0.0, ask: float = 0.0
+        self,
+        instrument: str,
+        ts: int,
+        price: float,
+        volume: float = 0.0,
+        bid: float = 0.0,
+        ask: float = 0.0,
+        oi: float = 0.0,
+        depth: Depth | None = None,
     ) -> None:
         self.instrument = instrument
         self.ts = ts
@@ -106,6 +122,8 @@ class Tick:
         self.volume = volume
         self.bid = bid
         self.ask = ask
+        self.oi = oi
+        self.depth = depth
 
     def __repr__(self) -> str:
         return f"Tick({self.instrument!r}, {self.ts}, {self.price}, {self.volume})"
@@ -119,8 +137,12 @@ class FoldedTick:
     """
 
     __slots__ = (
-        "ask", "bid", "count", "high", "instrument", "low", "open", "price", "ts", "ts_first", "volume",
+        "ask", "bid", "count", "depth", "high", "instrument", "low", "oi", "open", "price", "ts", "ts_first", "volume",
     )  # fmt: skip
+    bid: float
+    ask: float
+    oi: float
+    depth: Depth | None
 
     def __init__(self, tick: Tick) -> None:
         self.instrument = tick.instrument
@@ -128,17 +150,23 @@ class FoldedTick:
         self.price = self.open = self.high = self.low = tick.price
         self.volume = tick.volume
         self.count = 1
-        self.bid = tick.bid
-        self.ask = tick.ask
+        self._quote(tick)
 
-    def fold(self, tick: Tick) -> None:
-        """Take one more tick in; a backward one adds its high, low and volume only."""
-        self.high = max(self.high, tick.price)
-        self.low = min(self.low, tick.price)
+    def fold(self, tick: Tick | FoldedTick) -> None:
+        """Take one more tick, or fold, in; a backward one adds its high, low and volume only."""
+        low, high, count = (
+            (tick.low, tick.high, tick.count) if isinstance(tick, FoldedTick) else (tick.price, tick.price, 1)
+        )
+        self.high = max(self.high, high)
+        self.low = min(self.low, low)
         self.volume += tick.volume
-        self.count += 1
+        self.count += count
         if tick.ts >= self.ts:
-            self.ts, self.price, self.bid, self.ask = tick.ts, tick.price, tick.bid, tick.ask
+            self.ts, self.price = tick.ts, tick.price
+            self._quote(tick)
+
+    def _quote(self, tick: Tick | FoldedTick) -> None:
+        self.bid, self.ask, self.oi, self.depth = tick.bid, tick.ask, tick.oi, tick.depth
 
     def __repr__(self) -> str:
         return f"FoldedTick({self.instrument!r}, {self.ts}, {self.price}, n={self.count})"

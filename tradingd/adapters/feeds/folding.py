@@ -103,13 +103,6 @@ class FoldingQueue:
 def _fold(earlier: Event, later: Event) -> FoldedTick:
     """Make two ticks one, in the order in which they came."""
     fold = earlier if isinstance(earlier, FoldedTick) else FoldedTick(earlier)  # type: ignore[arg-type] # a tick
-    if isinstance(later, Tick):
+    if isinstance(later, Tick | FoldedTick):
         fold.fold(later)
-    elif isinstance(later, FoldedTick):
-        fold.high = max(fold.high, later.high)
-        fold.low = min(fold.low, later.low)
-        fold.volume += later.volume
-        fold.count += later.count
-        if later.ts >= fold.ts:
-            fold.ts, fold.price, fold.bid, fold.ask = later.ts, later.price, later.bid, later.ask
     return fold

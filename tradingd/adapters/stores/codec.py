@@ -30,7 +30,7 @@ from tradingd.model.events import (
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
-from tradingd.model.market import Bar, FoldedTick, Quality, Tick, Timeframe
+from tradingd.model.market import Bar, Depth, FoldedTick, Quality, Tick, Timeframe
 from tradingd.model.trading import Fill
 
 if TYPE_CHECKING:
@@ -271,11 +271,14 @@ def _finite(value: float) -> float:
 
 # --- ticks -----------------------------------------------------------------------------------------------------------
 
-_TICK, _FOLDED, _NAME = 1, 2, 3
+_TICK, _FOLDED, _NAME, _TICK_AND_BOOK, _FOLDED_AND_BOOK = 1, 2, 3, 4, 5
 _TICK_FIELDS = struct.Struct("<BIQq4d")
 _FOLDED_FIELDS = struct.Struct("<BIQqqQ7d")
 _NAME_FIELDS = struct.Struct("<BIH")
+_BOOK_FIELDS = struct.Struct("<dbb")  # open interest, levels of bids and asks (-1: no book); then the levels
+_LEVEL = struct.Struct("<2d")
 _SIZES = {_TICK: _TICK_FIELDS.size, _FOLDED: _FOLDED_FIELDS.size}
+_BOOKED = {_TICK_AND_BOOK: _TICK_FIELDS.size, _FOLDED_AND_BOOK: _FOLDED_FIELDS.size}
 
 
 def pack_tick(number: int, seq: int, tick: Tick | FoldedTick) -> bytes:
@@ -284,13 +287,32 @@ def pack_tick(number: int, seq: int, tick: Tick | FoldedTick) -> bytes:
     Raises:
         struct.error: a value is not of its type, or out of range.
     """
+    book = _pack_book(tick) if tick.oi or tick.depth is not None else b""
     if tick.__class__ is Tick:
-        return _TICK_FIELDS.pack(_TICK, number, seq, tick.ts, tick.price, tick.volume, tick.bid, tick.ask)
+        kind = _TICK_AND_BOOK if book else _TICK
+        return _TICK_FIELDS.pack(kind, number, seq, tick.ts, tick.price, tick.volume, tick.bid, tick.ask) + book
     folded: FoldedTick = tick  # type: ignore[assignment]  # the union has two members
     return _FOLDED_FIELDS.pack(
-        _FOLDED, number, seq, folded.ts, folded.ts_first, folded.count,
+        _FOLDED_AND_BOOK if book else _FOLDED, number, seq, folded.ts, folded.ts_first, folded.count,
         folded.open, folded.high, folded.low, folded.price, folded.volume, folded.bid, folded.ask,
-    )  # fmt: skip
+    ) + book  # fmt: skip
+
+
+def _pack_book(tick: Tick | FoldedTick) -> bytes:
+    """Return what few ticks tell: the open interest and the levels of the book."""
+    if tick.depth is None:
+        return _BOOK_FIELDS.pack(tick.oi, -1, -1)
+    bids, asks = tick.depth
+    return _BOOK_FIELDS.pack(tick.oi, len(bids), len(asks)) + b"".join(_LEVEL.pack(*level) for level in (*bids, *asks))
+
+
+def _unpack_book(content: bytes, start: int) -> tuple[float, Depth | None]:
+    oi, bids, asks = _BOOK_FIELDS.unpack_from(content, start)
+    if bids < 0:
+        return oi, None
+    first = start + _BOOK_FIELDS.size
+    levels = tuple(_LEVEL.unpack_from(content, first + n * _LEVEL.size) for n in range(bids + asks))
+    return oi, Depth(levels[:bids], levels[bids:])
 
 
 def pack_name(number: int, instrument: str) -> bytes:
@@ -311,17 +333,25 @@ def record_end(content: bytes, start: int) -> int:
         StoreError: no record begins so, or it is cut off.
     """
     kind = content[start]
-    size = _SIZES.get(kind)
-    if size is None:
-        if kind != _NAME:
-            msg = f"no record begins with {kind}"
-            raise StoreError(msg)
-        if start + _NAME_FIELDS.size > len(content):
-            raise StoreError(CUT_OFF)
-        size = _NAME_FIELDS.size + _NAME_FIELDS.unpack_from(content, start)[2]
+    size = _SIZES.get(kind) or _varying_size(content, start, kind)
     if start + size > len(content):
         raise StoreError(CUT_OFF)
     return start + size
+
+
+def _varying_size(content: bytes, start: int, kind: int) -> int:
+    book = _BOOKED.get(kind)
+    if book is None and kind != _NAME:
+        msg = f"no record begins with {kind}"
+        raise StoreError(msg)
+    told, at = (_NAME_FIELDS, start) if book is None else (_BOOK_FIELDS, start + book)
+    if at + told.size > len(content):
+        raise StoreError(CUT_OFF)
+    if book is None:
+        return _NAME_FIELDS.size + int(_NAME_FIELDS.unpack_from(content, start)[2])
+    _, bids, asks = _BOOK_FIELDS.unpack_from(content, at)
+    levels: int = max(bids, 0) + max(asks, 0)
+    return book + _BOOK_FIELDS.size + levels * _LEVEL.size
 
 
 CUT_OFF = "the record is cut off"
@@ -335,10 +365,11 @@ def unpack_record(content: bytes, start: int, end: int, names: dict[int, str]) -
     """
     kind = content[start]
     try:
-        if kind == _TICK:
+        if kind in (_TICK, _TICK_AND_BOOK):
             _, number, seq, *told = _TICK_FIELDS.unpack_from(content, start)
-            return seq, Tick(names[number], *told)
-        if kind == _FOLDED:
+            book = _unpack_book(content, start + _TICK_FIELDS.size) if kind == _TICK_AND_BOOK else ()
+            return seq, Tick(names[number], *told, *book)
+        if kind in (_FOLDED, _FOLDED_AND_BOOK):
             return _unpack_folded(content, start, names)
         number = _NAME_FIELDS.unpack_from(content, start)[1]
         names[number] = content[start + _NAME_FIELDS.size : end].decode()
@@ -352,10 +383,11 @@ def unpack_record(content: bytes, start: int, end: int, names: dict[int, str]) -
 
 
 def _unpack_folded(content: bytes, start: int, names: dict[int, str]) -> tuple[int, FoldedTick]:
-    _, number, seq, ts, ts_first, count, open_, high, low, price, volume, bid, ask = _FOLDED_FIELDS.unpack_from(
+    kind, number, seq, ts, ts_first, count, open_, high, low, price, volume, bid, ask = _FOLDED_FIELDS.unpack_from(
         content, start
     )
-    folded = FoldedTick(Tick(names[number], ts, price, volume, bid, ask))
+    book = _unpack_book(content, start + _FOLDED_FIELDS.size) if kind == _FOLDED_AND_BOOK else ()
+    folded = FoldedTick(Tick(names[number], ts, price, volume, bid, ask, *book))
     folded.ts_first, folded.count = ts_first, count
     folded.open, folded.high, folded.low = open_, high, low
     return seq, folded

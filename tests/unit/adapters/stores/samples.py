@@ -21,7 +21,7 @@ from tradingd.model.events import (
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
-from tradingd.model.market import MINUTE, Bar, FoldedTick, Quality, Tick, Timeframe
+from tradingd.model.market import MINUTE, Bar, Depth, FoldedTick, Quality, Tick, Timeframe
 from tradingd.model.trading import Fill
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ OPTION = Instrument(
 
 def make_folded() -> FoldedTick:
     folded = FoldedTick(Tick("BINANCE:BTCUSDT", TS, 0.1, 0.2, 0.05, 0.15))
-    folded.fold(Tick("BINANCE:BTCUSDT", TS + 5, 0.3, 0.1, 0.25, 0.35))
+    folded.fold(Tick("BINANCE:BTCUSDT", TS + 5, 0.3, 0.1, 0.25, 0.35, 2.0, Depth((), ((0.35, 1.0),))))
     folded.fold(Tick("BINANCE:BTCUSDT", TS + 1, 0.05, 0.7))
     return folded
 
@@ -46,6 +46,7 @@ def make_events() -> list[Event]:
     history = HistoryLoaded("NSE:TCS", Timeframe(5 * MINUTE), (BAR, BAR), TS)
     return [
         Tick("NSE:TCS", TS, 3500.05, 10.0, 3500.0, 3500.1),
+        Tick("NFO:NIFTY24300CE", TS, 120.0, 75.0, 119.95, 120.05, 4e6, Depth(((119.95, 750.0),), ((120.05, 75.0),))),
         make_folded(),
         BAR,
         BarOpened("NSE:TCS", TS, 0.1 + 0.2),
