@@ -39,6 +39,7 @@ from tradingd.model.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderUnknown,
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
@@ -86,6 +87,7 @@ RARE: st.SearchStrategy[Event] = st.one_of(
     st.builds(OrderCancelled, TEXTS, TIMES, TEXTS),
     st.builds(OrderRejected, TEXTS, TIMES, TEXTS),
     st.builds(OrderExpired, TEXTS, TIMES, TEXTS),
+    st.builds(OrderUnknown, TEXTS, TIMES, TEXTS),
 )
 LEVELS = st.lists(st.tuples(st.floats(), st.floats()), max_size=20).map(tuple)
 BOOKS = st.none() | st.builds(Depth, LEVELS, LEVELS)

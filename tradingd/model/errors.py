@@ -6,6 +6,10 @@
     ├── DataError          a data file or row is wrong                  → fix it, or skip bad rows
     ├── FeedError          a market-data source failed   ┐
     ├── BrokerError        a broker failed               ├ recoverable: retried at the edge, then an event
+    │   ├── OrderRefused       it did not take the order, for good
+    │   ├── OrderUncertain     it may have taken the order, or not: find out, never send again unasked
+    │   ├── BrokerBusy         it did not look at the request: the same may be sent later
+    │   └── LoginExpired       its token is not valid any more: a person logs in
     ├── PublisherError     a publisher failed            ┘
     ├── StoreError         the journal failed            ┐ fatal: the process stops, the journal restores
     └── InvariantError     the program contradicts itself┘
@@ -41,7 +45,23 @@ class FeedError(TradingdError):
 
 
 class BrokerError(TradingdError):
-    """A broker failed to answer definitely; the order path resolves it."""
+    """A broker could not be asked, or its answer not be read; a question may be asked again."""
+
+
+class OrderRefused(BrokerError):  # noqa: N818 - what the venue says
+    """The venue did not take the order, and says why: a definite answer."""
+
+
+class OrderUncertain(BrokerError):  # noqa: N818 - what is known
+    """The order may or may not be at the venue: a timeout, a lost answer, an answer that is known to lie."""
+
+
+class BrokerBusy(BrokerError):  # noqa: N818 - what the venue says
+    """The venue did not look at the request, as with too many a second; the same may be sent again later."""
+
+
+class LoginExpired(BrokerError):  # noqa: N818 - what the venue says
+    """The session with the broker is over: nothing was done, and nothing can be until a person logs in."""
 
 
 class PublisherError(TradingdError):

@@ -121,6 +121,15 @@ class OrderRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderUnknown:
+    """The order was sent and nothing definite came back: it may be at the venue or not."""
+
+    order: str
+    ts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderExpired:
     """The order's day is over."""
 
@@ -129,6 +138,6 @@ class OrderExpired:
     reason: str = "day order"
 
 
-OrderReport = OrderAccepted | OrderFilled | OrderCancelled | OrderRejected | OrderExpired
+OrderReport = OrderAccepted | OrderFilled | OrderCancelled | OrderRejected | OrderExpired | OrderUnknown
 MarketEvent = Tick | FoldedTick | BarOpened | Bar
 Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | StrategiesReplaced | FlattenRequested | OrderReport

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
+    from decimal import Decimal
 
-    from tradingd.model.events import Event, FeedGap, MarketEvent, OrderReport
+    from tradingd.model.events import Event, FeedGap, MarketEvent
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import Bar, Tick, Timeframe
-    from tradingd.model.trading import Order
+    from tradingd.model.trading import Order, VenueOrder, VenuePosition, VenueTrade
 
 
 class Provider(Protocol):
@@ -31,16 +32,46 @@ class Provider(Protocol):
 
 
 class Broker(Protocol):
-    """A venue that takes orders; its reports come through `reports`."""
+    """A venue that takes orders. Our order id goes with each as its tag, and comes back in `VenueOrder.tag`.
 
-    async def submit(self, order: Order) -> None:
-        """Send the order once; its fate arrives as a report."""
+    Every request is sent once, and has one of the outcomes that the errors name; which of them a venue's error means
+    is the adapter's knowledge. `dedupes` says that the venue itself refuses a second order with the same tag;
+    `visible_within_s` is the longest that an order it took may be missing from its books.
+    """
 
-    async def cancel(self, order: Order) -> None:
-        """Ask to withdraw what is left of the order."""
+    dedupes: bool
+    visible_within_s: float
 
-    def reports(self) -> AsyncIterator[OrderReport]:
-        """Yield what the venue says about our orders."""
+    async def submit(self, order: Order) -> str:
+        """Send an order once; return the venue's id of it.
+
+        Raises:
+            OrderRefused, OrderUncertain, BrokerBusy, LoginExpired: what became of it.
+        """
+
+    async def modify(self, venue_id: str, order: Order) -> None:
+        """Give a working order the prices and the quantity that `order` has now; raises as `submit` does."""
+
+    async def cancel(self, venue_id: str) -> None:
+        """Ask to withdraw what is left of an order; raises as `submit` does."""
+
+    async def orders(self) -> Sequence[VenueOrder]:
+        """Return the day's orders, final ones too; raises BrokerError where that cannot be known."""
+
+    async def trades(self) -> Sequence[VenueTrade]:
+        """Return the day's trades; raises BrokerError where that cannot be known."""
+
+    async def positions(self) -> Sequence[VenuePosition]:
+        """Return what the account holds; raises BrokerError where that cannot be known: an empty answer means flat."""
+
+    async def margins(self) -> Decimal:
+        """Return the money free for new orders; raises BrokerError where that cannot be known."""
+
+    def events(self) -> AsyncGenerator[VenueOrder | VenueTrade, None]:
+        """Yield what the venue says of its own accord, reconnecting; late, twice and out of order as it comes."""
+
+    async def close(self) -> None:
+        """Let go of all connections."""
 
 
 class Publisher(Protocol):

@@ -160,6 +160,47 @@ class Fill:
     quantity: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as its venue shows it. `tag` is our order's id, empty on orders that are not ours.
+
+    `instrument` is the id of what it trades; `filled` is in units, `average_price` 0 before the first fill.
+    """
+
+    venue_id: str
+    tag: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    average_price: Decimal
+    state: OrderState
+    ts: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTrade:
+    """A trade as its venue shows it; `id` is unique at the venue, `venue_id` that of the order."""
+
+    id: str
+    venue_id: str
+    instrument: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    ts: int
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePosition:
+    """What the account holds of an instrument under one product, in signed units."""
+
+    instrument: str
+    product: Product
+    quantity: Decimal
+
+
 class PositionStatus(enum.StrEnum):
     """Whether a position still holds anything."""
 

@@ -27,6 +27,7 @@ from tradingd.model.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderUnknown,
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
@@ -211,6 +212,13 @@ class _OrderRejected(_Form, frozen=True, tag="order_rejected/1"):
     reason: str
 
 
+class _OrderUnknown(_Form, frozen=True, tag="order_unknown/1"):
+    model = OrderUnknown
+    order: str
+    ts: int
+    reason: str
+
+
 class _OrderExpired(_Form, frozen=True, tag="order_expired/1"):
     model = OrderExpired
     order: str
@@ -222,7 +230,7 @@ _FORMS: dict[type, type[_Form]] = {
     form.model: form
     for form in (
         _BarClosed, _BarOpened, _Deadline, _FeedGap, _FlattenRequested, _HistoryLoaded, _StrategiesReplaced,
-        _OrderAccepted, _OrderFilled, _OrderCancelled, _OrderRejected, _OrderExpired,
+        _OrderAccepted, _OrderFilled, _OrderCancelled, _OrderRejected, _OrderExpired, _OrderUnknown,
     )
 }  # fmt: skip
 _encoder = msgspec.json.Encoder()

@@ -18,6 +18,7 @@ from tradingd.model.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderUnknown,
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
@@ -61,6 +62,7 @@ def make_events() -> list[Event]:
         OrderCancelled("a1b2c3260714z", TS, 'because "so"\n'),
         OrderRejected("a1b2c3260714z", TS, "margin"),
         OrderExpired("a1b2c3260714z", TS),
+        OrderUnknown("a1b2c3260714z", TS, "no answer within 5 s"),
     ]
 
 

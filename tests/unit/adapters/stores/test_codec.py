@@ -57,6 +57,7 @@ def test_the_forms_on_disk_stay_as_they_are() -> None:
             '"multiplier":"1","token":"","underlying":"","expiry":null,"strike":null,"right":""}],'
             f'"history":[{history}]}}'
         ),
+        "order_unknown/1": f'{{"event":"order_unknown/1",{order},"reason":"no answer within 5 s"}}',
         "order_accepted/1": f'{{"event":"order_accepted/1",{order}}}',
         "order_filled/1": f'{{"event":"order_filled/1","id":"t-1",{order},"price":"24300.050","quantity":"1.5E+3"}}',
         "order_cancelled/1": f'{{"event":"order_cancelled/1",{order},"reason":"because \\"so\\"\\n"}}',
