@@ -8,24 +8,26 @@ cannot answer is refused with the reason; nothing is clamped, rounded to a step,
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tradingd.model.errors import DataError
+from tradingd.core.markets.families import ListedFamily
 from tradingd.model.instrument import InstrumentKind
-from tradingd.model.trading import EXPIRY_CODES, RIGHTS, STRIKE_CODES
+from tradingd.model.trading import EXPIRY_CODES, PREMIUM, RIGHTS, STRIKE_CODES
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from tradingd.core.markets.families import Family
     from tradingd.model.instrument import Instrument
     from tradingd.model.trading import OptionChoice
 
-_MONTH_LETTERS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_MONTH_DIGITS = "123456789OND"
+_MONTHS = {"M": range(1, 13), "Q": (3, 6, 9, 12), "Y": (12,)}
+"""In which months the series of a code expire: a quarter's and a year's contract are those of its last month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Resolution:
     """The contract a choice stands for, and what it was chosen from.
 
     `expiries` are the series its code counted in, from the session's date on. `strikes` are those listed for the
-    expiry and right, and `atm` is the one nearest to `spot`; a future has neither.
+    expiry and right, and `atm` is the one nearest to `spot`; a future has neither. `quotes` are the options'
+    prices by strike, where the choice was made by them.
     """
 
     instrument: Instrument
@@ -42,6 +45,23 @@ class Resolution:
     expiries: tuple[dt.date, ...]
     strikes: tuple[Decimal, ...] = ()
     atm: Decimal | None = None
+    quotes: tuple[tuple[Decimal, Decimal], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data: for a trace, for a person."""
+        found = self.instrument
+        return {
+            "instrument": found.id,
+            "token": found.token,
+            "expiry": self.expiry.isoformat(),
+            "lot_size": f"{found.lot_size:f}",
+            "tick_size": f"{found.tick_size:f}",
+            "spot": f"{self.spot:f}",
+            "expiries": [expiry.isoformat() for expiry in self.expiries],
+            "atm": None if self.atm is None else f"{self.atm:f}",
+            "strikes": [f"{strike:f}" for strike in self.strikes],
+            "quotes": {f"{strike:f}": f"{price:f}" for strike, price in self.quotes},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +81,49 @@ class Contracts:
     """
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
-        families: dict[tuple[str, str], _Family] = defaultdict(_Family)
+        families: dict[tuple[str, str], ListedFamily] = defaultdict(ListedFamily)
+        self._by_token: dict[tuple[str, str], Instrument] = {}
         for row in instruments:
             if row.kind in (InstrumentKind.FUTURE, InstrumentKind.OPTION):
                 families[row.exchange, row.underlying].add(row)
-        for family in families.values():
-            family.monthly = _monthly(family)
-        self._families = dict(families)
+                if row.token:
+                    self._by_token[row.exchange, row.token] = row
+        self.families: Mapping[tuple[str, str], ListedFamily] = dict(families)
+
+    def family(self, segment: str, underlying: str, on: dt.date) -> Family | Refusal:  # noqa: ARG002 - one list, one day
+        """Return the contracts of an underlying that the segment lists on a day."""
+        return self.families.get((segment, underlying)) or Refusal(
+            f"{segment or 'no segment'} lists no contracts of {underlying}"
+        )
+
+    def segments(self, underlying: str) -> list[str]:
+        """Return the segments that list contracts of an underlying."""
+        return sorted(segment for segment, name in self.families if name == underlying)
+
+    def current(self, held: Instrument, on: dt.date) -> Instrument:  # noqa: ARG002 - one list, one day
+        """Return a contract that is held as the day's list has it: another expiry where it was re-dated, else itself.
+
+        It is known by its token, and by its terms, since tokens are given anew after expiry. Symbol, lot and tick
+        stay as they were when it was entered.
+        """
+        row = self._by_token.get((held.exchange, held.token))
+        terms = (held.underlying, held.strike, held.right)
+        if row is None or row.expiry == held.expiry or (row.underlying, row.strike, row.right) != terms:
+            return held
+        return replace(held, expiry=row.expiry)
+
+    def lacks(self, choice: OptionChoice, segment: str, underlying: str, on: dt.date) -> str:
+        """Say which series an underlying that is listed does not have; empty where it has it, or is not listed.
+
+        No price is needed, and no day's expiries: what is lacking here is found before a strategy runs.
+        """
+        family = self.family(segment, underlying, on)
+        if isinstance(family, Refusal) or choice.expiry[0] in _MONTHS:
+            return ""
+        ahead = {date for date in family.expiries(choice.right) if date >= on}
+        if choice.right != "FUT" and not (ahead and ahead.issubset(family.monthly)):
+            return ""
+        return f"{choice.expiry}: {underlying} has no weekly series of {choice.right}; M0 is the nearest month"
 
     def expiries(
         self, choice: OptionChoice, segment: str, underlying: str, session_date: dt.date
@@ -75,41 +131,42 @@ class Contracts:
         """Return the series that `choice.expiry` counts in, from `session_date` on: long enough to hold it.
 
         `segment` is the exchange that lists the contracts. A W code counts every option expiry, the monthly ones
-        too; an M code the monthly ones, of options or of futures as `choice.right` says. No price is needed, so
-        that a series which does not exist is found before there is one.
+        too; M, Q and Y codes the monthly ones of every month, of a quarter's last, of December; options or futures
+        as `choice.right` says.
         """
         unknown = _unknown_code(choice)
         if unknown:
             return Refusal(unknown)
-        family = self._families.get((segment, underlying))
-        if family is None:
-            return Refusal(f"{segment or 'no segment'} lists no contracts of {underlying}")
-        listed = family.futures if choice.right == "FUT" else family.options
-        dates = tuple(sorted(date for date in listed if date >= session_date))
-        monthly = tuple(date for date in dates if date in family.monthly)
-        if choice.expiry.startswith("M"):
-            dates = monthly
-        elif choice.right == "FUT" or (dates and dates == monthly):
-            return Refusal(
-                f"{choice.expiry}: {underlying} has no weekly series of {choice.right}; M0 is the nearest month"
-            )
+        family = self.family(segment, underlying, session_date)
+        if isinstance(family, Refusal):
+            return family
+        lacking = self.lacks(choice, segment, underlying, session_date)
+        if lacking:
+            return Refusal(lacking)
+        dates = tuple(sorted(date for date in family.expiries(choice.right) if date >= session_date))
+        months = _MONTHS.get(choice.expiry[0])
+        if months is not None:
+            dates = tuple(date for date in dates if date.month in months and date in family.monthly)
         if _count(choice.expiry) >= len(dates):
             found = ", ".join(map(str, dates)) or "none"
             return Refusal(f"{choice.expiry} {choice.right}: {underlying} expiries from {session_date} on are {found}")
         return dates
 
-    def resolve(
+    def resolve(  # noqa: PLR0913 - all that a choice depends on
         self,
         choice: OptionChoice,
         segment: str,
         underlying: str,
         spot: Decimal | float | None,
         session_date: dt.date,
+        price_of: Callable[[Instrument], float | None] | None = None,
     ) -> Resolution | Refusal:
         """Return the contract that `choice` stands for at the price `spot` of the underlying.
 
         At the money is the listed strike of that expiry and right nearest to `spot`, the lower of two equally
-        near; ITMn and OTMn count listed strikes from there. A price beyond the listed strikes is refused.
+        near; ITMn and OTMn count listed strikes from there. A price beyond the listed strikes is refused. By
+        premium it is the option whose last price, as `price_of` gives it, is nearest to the one that is wanted,
+        the lower strike of two equally near; those without a price are left out.
         """
         if spot is None or not math.isfinite(spot) or spot <= 0:
             return Refusal(f"the price of {underlying} is {spot}; a contract is chosen at a price above 0")
@@ -117,23 +174,55 @@ class Contracts:
         expiries = self.expiries(choice, segment, underlying, session_date)
         if isinstance(expiries, Refusal):
             return expiries
+        family = self.family(segment, underlying, session_date)
+        if isinstance(family, Refusal):
+            return family
         expiry = expiries[_count(choice.expiry)]
-        family = self._families[segment, underlying]
         if choice.right == "FUT":
-            return Resolution(family.futures[expiry], expiry, price, expiries)
-        chain = family.options[expiry].get(choice.right, {})
+            return Resolution(family.future(expiry, price), expiry, price, expiries)
+        chain = family.chain(expiry, choice.right, price)
         strikes = tuple(sorted(chain))
-        if not _spans(strikes, price):
-            listed = f"{strikes[0]} to {strikes[-1]}" if strikes else "none"
-            return Refusal(f"no strike of {underlying} {expiry} {choice.right} is at {price}; listed: {listed}")
-        at = min(range(len(strikes)), key=lambda i: abs(strikes[i] - price))  # of equals the first, the lower
-        wanted = at + _strikes_up(choice)
-        if not 0 <= wanted < len(strikes):
-            return Refusal(
-                f"{choice.strike} {choice.right} of {underlying} {expiry} is not listed: "
-                f"{strikes[at]} is at the money, with {at} strikes below it and {len(strikes) - at - 1} above"
-            )
-        return Resolution(chain[strikes[wanted]], expiry, price, expiries, strikes, strikes[at])
+        quotes = _quotes(chain, strikes, price_of) if choice.strike == PREMIUM else ()
+        found = _strike(choice, strikes, price, quotes)
+        if isinstance(found, str):
+            return Refusal(f"{choice} of {underlying} {expiry}: {found}")
+        strike, atm = found
+        return Resolution(chain[strike], expiry, price, expiries, strikes, atm, quotes)
+
+
+class DatedContracts(Contracts):
+    """The lists of several days, of which the last one not after a session's date answers for it.
+
+    `load` is called with one of `dates`, again where sessions step back; one list at a time is kept.
+    """
+
+    def __init__(self, dates: Iterable[dt.date], load: Callable[[dt.date], Iterable[Instrument]]) -> None:
+        super().__init__(())
+        self._dates = sorted(dates)
+        self._load = load
+        self._loaded: tuple[dt.date, Contracts] | None = None
+
+    def family(self, segment: str, underlying: str, on: dt.date) -> Family | Refusal:
+        """Return the contracts of an underlying that the segment lists on a day."""
+        listed = self._on(on)
+        if listed is None:
+            first = self._dates[0] if self._dates else "none"
+            return Refusal(f"no instrument list is dated {on} or before; the first is of {first}")
+        return listed.family(segment, underlying, on)
+
+    def current(self, held: Instrument, on: dt.date) -> Instrument:
+        """Return a contract that is held as the day's list has it."""
+        listed = self._on(on)
+        return held if listed is None else listed.current(held, on)
+
+    def _on(self, day: dt.date) -> Contracts | None:
+        at = bisect_right(self._dates, day) - 1
+        if at < 0:
+            return None
+        date = self._dates[at]
+        if self._loaded is None or self._loaded[0] != date:
+            self._loaded = date, Contracts(self._load(date))
+        return self._loaded[1]
 
 
 def _unknown_code(choice: OptionChoice) -> str:
@@ -157,6 +246,27 @@ def _spans(strikes: Sequence[Decimal], price: Decimal) -> bool:
     return strikes[0] - below / 2 <= price <= strikes[-1] + above / 2
 
 
+def _strike(
+    choice: OptionChoice, strikes: Sequence[Decimal], price: Decimal, quotes: Sequence[tuple[Decimal, Decimal]]
+) -> tuple[Decimal, Decimal] | str:
+    """Return the strike that is chosen and the one at the money, or why there is none."""
+    if not _spans(strikes, price):
+        listed = f"{strikes[0]} to {strikes[-1]}" if strikes else "none"
+        return f"no strike is at {price}; listed: {listed}"
+    at = min(range(len(strikes)), key=lambda i: abs(strikes[i] - price))  # of equals the first, the lower
+    if choice.strike == PREMIUM:
+        premium = choice.premium
+        if premium is None or premium <= 0:
+            return f"the premium wanted is {premium}; it must be above 0"
+        nearest = min(quotes, key=lambda quote: abs(quote[1] - premium), default=None)  # of equals the lower strike
+        return "none of its options has a price to be chosen by" if nearest is None else (nearest[0], strikes[at])
+    wanted = at + _strikes_up(choice)
+    if 0 <= wanted < len(strikes):
+        return strikes[wanted], strikes[at]
+    around = f"{at} strikes below it and {len(strikes) - at - 1} above"
+    return f"not listed; {strikes[at]} is at the money, with {around}"
+
+
 def _strikes_up(choice: OptionChoice) -> int:
     """Return how many listed strikes above at the money the choice lies: a call's OTM is up, a put's is down."""
     if choice.strike == "ATM":
@@ -165,72 +275,13 @@ def _strikes_up(choice: OptionChoice) -> int:
     return int(choice.strike[3:]) * (1 if up else -1)
 
 
-class _Family:
-    """All contracts of one underlying in one segment: futures by expiry, options by expiry, right and strike."""
-
-    def __init__(self) -> None:
-        self.futures: dict[dt.date, Instrument] = {}
-        self.options: dict[dt.date, dict[str, dict[Decimal, Instrument]]] = {}
-        self.monthly: frozenset[dt.date] = frozenset()
-
-    def add(self, row: Instrument) -> None:
-        if row.expiry is None or (row.strike is None) != (row.kind is InstrumentKind.FUTURE):
-            msg = f"{row.id} has expiry {row.expiry} and strike {row.strike}; a future has the one, an option both"
-            raise DataError(msg)
-        if row.strike is None:
-            twin = self.futures.setdefault(row.expiry, row)
-        else:
-            twin = self.options.setdefault(row.expiry, {}).setdefault(row.right, {}).setdefault(row.strike, row)
-        if twin is not row:
-            msg = f"{twin.id} and {row.id} are the same contract; a list names each once"
-            raise DataError(msg)
-
-
-def _monthly(family: _Family) -> frozenset[dt.date]:
-    """Return the expiries that are monthly, each by the first evidence there is.
-
-    A future expires then, alone in its month (where weekly futures are listed too they prove nothing); else the
-    form of the symbol; else, where options expire whenever futures do, that another day is proven for its month or
-    for a later one; else that it is the last of its month. That is the weakest: a weekly series may go on after the
-    month's own expiry.
-    """
-    samples = family.futures | {
-        expiry: next(row for chain in chains.values() for row in chain.values())
-        for expiry, chains in family.options.items()
-    }
-    last_of_month = {_month(expiry): expiry for expiry in sorted(samples)}
-    futures_of_month = Counter(map(_month, family.futures))
-    proven = {expiry for expiry in family.futures if futures_of_month[_month(expiry)] == 1}
-    horizon = max(map(_month, proven)) if proven and proven <= family.options.keys() else (0, 0)
-
-    def is_monthly(expiry: dt.date, sample: Instrument) -> bool:
-        if expiry in proven:
-            return True
-        by_symbol = _symbol_says_monthly(sample, expiry)
-        if by_symbol is not None:
-            return by_symbol
-        month = _month(expiry)
-        if month <= horizon and futures_of_month[month] <= 1:
-            return False
-        return expiry == last_of_month[month]
-
-    return frozenset(expiry for expiry, sample in samples.items() if is_monthly(expiry, sample))
-
-
-def _month(date: dt.date) -> tuple[int, int]:
-    return date.year, date.month
-
-
-def _symbol_says_monthly(row: Instrument, expiry: dt.date) -> bool | None:
-    """Read a symbol of Kite's form, NIFTY24AUG24500CE (monthly) or NIFTY2480124500CE (weekly); none: another form.
-
-    Source: Kite Connect 3, tradingsymbols in the instrument dump. Compared whole, as the parts are not separable.
-    """
-    month = expiry.month - 1
-    tail = row.right if row.strike is None else f"{row.strike.normalize():f}{row.right}"
-    start = f"{row.underlying}{expiry:%y}"
-    forms = {
-        f"{start}{_MONTH_LETTERS[month]}{tail}": True,
-        f"{start}{_MONTH_DIGITS[month]}{expiry:%d}{tail}": False,
-    }
-    return forms.get(row.symbol)
+def _quotes(
+    chain: Mapping[Decimal, Instrument],
+    strikes: Iterable[Decimal],
+    price_of: Callable[[Instrument], float | None] | None,
+) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Return the strikes whose option has a price, with that price."""
+    if price_of is None:
+        return ()
+    priced = ((strike, price_of(chain[strike])) for strike in strikes)
+    return tuple((strike, Decimal(str(price))) for strike, price in priced if price is not None and price > 0)

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core.markets.lists import answer_to, choose, day, make_chain, make_future, refuse
-from tradingd.core.markets.contracts import Contracts, Refusal, Resolution
+from tradingd.core.markets.contracts import Contracts, DatedContracts, Refusal, Resolution
 from tradingd.model.errors import DataError
 from tradingd.model.instrument import Instrument, InstrumentKind
-from tradingd.model.trading import EXPIRY_CODES, STRIKE_CODES, OptionChoice
+from tradingd.model.trading import EXPIRY_CODES, PREMIUM, STRIKE_CODES, OptionChoice
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 STRIKES = range(24_300, 24_701, 50)
 NIFTY = Contracts(
@@ -109,6 +114,121 @@ def test_a_derivative_without_its_terms_is_an_error() -> None:
         Contracts([Instrument("NFO", "X", InstrumentKind.OPTION, underlying="NIFTY")])
 
 
+def test_quarters_and_years_are_counted_by_their_last_months() -> None:
+    dates = ("28-Oct-2025", "25-Nov-2025", "30-Dec-2025", "31-Mar-2026", "30-Jun-2026", "29-Dec-2026")
+    contracts = Contracts(
+        [row for date in dates for row in make_chain("NIFTY", date, [24_500])] + [make_future("NIFTY", "30-Dec-2025")]
+    )
+    for code, date in (("Q0", "30-Dec-2025"), ("Q1", "31-Mar-2026"), ("Y0", "30-Dec-2025"), ("Y1", "29-Dec-2026")):
+        assert choose(contracts, f"{code} ATM CE", "NIFTY", 24_500, "20-Oct-2025").expiry == day(date)
+    assert choose(contracts, "Q0 FUT", "NIFTY", 24_500, "20-Oct-2025").expiry == day("30-Dec-2025")
+    assert choose(contracts, "Q0 ATM CE", "NIFTY", 24_500, "31-Dec-2025").expiry == day("31-Mar-2026")
+    short = Contracts([row for date in dates[:2] for row in make_chain("X", date, [100])])
+    assert "X expiries from 2025-10-20 on are none" in refuse(short, "Q0 ATM CE", "X", 100, "20-Oct-2025")
+
+
+class TestByPremium:
+    """The option whose price is nearest to the one that is wanted."""
+
+    PRICES: ClassVar = {24_400: 131.0, 24_450: 99.0, 24_500: 101.0, 24_550: 48.0, 24_600: 0.0}
+
+    def answer(self, premium: str | None, prices: dict[int, float], right: str = "CE") -> Resolution | Refusal:
+        choice = OptionChoice("W0", PREMIUM, right, None if premium is None else Decimal(premium))
+
+        def price_of(row: Instrument) -> float | None:
+            return None if row.strike is None else prices.get(int(row.strike))
+
+        return NIFTY.resolve(choice, "NFO", "NIFTY", 24512.35, day("01-Oct-2025"), price_of)
+
+    @pytest.mark.parametrize(("premium", "strike"), [("98", 24_450), ("120", 24_400), ("70", 24_550), ("1", 24_550)])
+    def test_the_nearest_of_those_that_have_a_price(self, premium: str, strike: int) -> None:
+        for right in ("CE", "PE"):
+            found = self.answer(premium, self.PRICES, right)
+            assert isinstance(found, Resolution)
+            assert (found.instrument.strike, found.instrument.right, found.atm) == (
+                Decimal(strike),
+                right,
+                Decimal(24_500),
+            )
+
+    def test_of_two_equally_near_the_lower_strike(self) -> None:
+        found = self.answer("100", self.PRICES)
+        assert isinstance(found, Resolution)
+        assert found.instrument.strike == 24_450
+
+    def test_the_prices_it_was_chosen_by_are_told(self) -> None:
+        found = self.answer("100", {24_550: 48.05, 24_300: 210.5})
+        assert isinstance(found, Resolution)
+        assert found.quotes == ((Decimal(24_300), Decimal("210.5")), (Decimal(24_550), Decimal("48.05")))
+        assert found.as_dict()["quotes"] == {"24300": "210.5", "24550": "48.05"}
+
+    @pytest.mark.parametrize(
+        ("premium", "prices", "reason"),
+        [
+            ("100", {}, "none of its options has a price to be chosen by"),
+            (None, PRICES, "the premium wanted is None; it must be above 0"),
+            ("0", PRICES, "the premium wanted is 0; it must be above 0"),
+        ],
+    )
+    def test_otherwise_it_is_refused(self, premium: str | None, prices: dict[int, float], reason: str) -> None:
+        found = self.answer(premium, prices)
+        assert isinstance(found, Refusal)
+        assert found.reason.endswith(reason)
+
+
+class TestAContractThatIsHeld:
+    """What the list of another day makes of it."""
+
+    NUMBER: ClassVar = "47001"
+    HELD: ClassVar = replace(make_chain("NIFTY", "07-Oct-2025", [24_500], lot=75)[0], token=NUMBER)
+
+    def now(self, **changed: Any) -> Instrument:
+        return Contracts([replace(self.HELD, **changed)]).current(self.HELD, day("01-Oct-2025"))
+
+    def test_another_expiry_is_taken_over_and_nothing_else(self) -> None:
+        expiry = day("06-Oct-2025")
+        assert self.now(expiry=expiry, symbol="OTHER", lot_size=Decimal(65)) == replace(self.HELD, expiry=expiry)
+
+    def test_the_same_expiry_changes_nothing(self) -> None:
+        assert self.now(lot_size=Decimal(65)) is self.HELD
+
+    @pytest.mark.parametrize("changed", [{"strike": Decimal(25_000)}, {"underlying": "BANKNIFTY"}, {"token": "1"}])
+    def test_a_token_that_was_given_anew_is_another_contract(self, changed: dict[str, Any]) -> None:
+        assert self.now(expiry=day("28-Oct-2025"), **changed) is self.HELD
+
+
+class TestListsByDay:
+    """A session is answered by the last list not after it."""
+
+    LISTS: ClassVar = {
+        day("26-Dec-2024"): make_chain("NIFTY", "27-Mar-2025", [23_750], "25MAR", lot=25),
+        day("27-Dec-2024"): make_chain("NIFTY", "27-Mar-2025", [23_750], "25MAR", lot=75),
+    }
+
+    def test_each_day_has_its_own_lots(self) -> None:
+        contracts = DatedContracts(self.LISTS, self.LISTS.__getitem__)
+        days = {"26-Dec-2024": 25, "27-Dec-2024": 75, "02-Jan-2025": 75}
+        for date, lot in [*days.items(), ("26-Dec-2024", 25)]:
+            assert choose(contracts, "M0 ATM CE", "NIFTY", 23_750, date).lot_size == lot
+
+    def test_before_the_first_there_is_none(self) -> None:
+        contracts = DatedContracts(self.LISTS, self.LISTS.__getitem__)
+        reason = refuse(contracts, "M0 ATM CE", "NIFTY", 23_750, "25-Dec-2024")
+        assert reason == "no instrument list is dated 2024-12-25 or before; the first is of 2024-12-26"
+
+    def test_a_list_is_read_once_while_days_go_on(self) -> None:
+        read: list[dt.date] = []
+
+        def load(date: dt.date) -> list[Instrument]:
+            read.append(date)
+            return self.LISTS[date]
+
+        contracts = DatedContracts(self.LISTS, load)
+        for date in ("26-Dec-2024", "26-Dec-2024", "27-Dec-2024", "30-Dec-2024", "31-Dec-2024"):
+            choose(contracts, "M0 ATM CE", "NIFTY", 23_750, date)
+        assert read == list(self.LISTS)
+
+
 class TestWhichExpiryIsMonthly:
     """The evidence, strongest first."""
 
@@ -179,7 +299,7 @@ class TestWhichExpiryIsMonthly:
 @given(
     st.sets(st.integers(1, 400), min_size=1, max_size=60),
     st.decimals(1, 400, places=2),
-    st.sampled_from(STRIKE_CODES),
+    st.sampled_from(STRIKE_CODES[:-1]),
     st.sampled_from(["CE", "PE"]),
 )
 def test_every_choice_is_the_strike_counted_by_hand_or_refused(
@@ -206,8 +326,10 @@ def test_every_choice_is_the_strike_counted_by_hand_or_refused(
 
 def test_the_codes_of_the_language_are_those_that_resolve() -> None:
     strikes = range(1000, 5001, 100)
-    dates = ("07-Oct-2025", "14-Oct-2025", "21-Oct-2025", "28-Oct-2025", "25-Nov-2025", "30-Dec-2025")
+    dates = ("07-Oct-2025", "14-Oct-2025", "21-Oct-2025", "28-Oct-2025", "25-Nov-2025", "30-Dec-2025", "29-Dec-2026")
     contracts = Contracts([row for date in dates for row in make_chain("X", date, strikes)])
     for expiry in EXPIRY_CODES:
         for strike in STRIKE_CODES:
-            choose(contracts, f"{expiry} {strike} CE", "X", 3000.0, "01-Oct-2025")
+            choice = OptionChoice(expiry, strike, "CE", Decimal(7) if strike == PREMIUM else None)
+            answer = contracts.resolve(choice, "NFO", "X", 3000.0, day("01-Oct-2025"), lambda _: 7.0)
+            assert isinstance(answer, Resolution), answer

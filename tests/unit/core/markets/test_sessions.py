@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import tomllib
 from decimal import Decimal
-from importlib import resources
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingd.core.markets.sessions import Hours, default_instrument, market
-from tradingd.model.instrument import InstrumentKind
-from tradingd.model.market import DAY, HOUR, MINUTE, SECOND, Timeframe, TradingSession
+from tradingd.core.markets.sessions import default_instrument, market
+from tradingd.model.instrument import Instrument, InstrumentKind
+from tradingd.model.market import DAY, FOREVER, HOUR, MINUTE, SECOND, Timeframe, TradingSession
 
 IST = dt.timezone(dt.timedelta(hours=5, minutes=30))
 INDIAN = ("NSE", "NFO", "BSE", "BFO")
@@ -75,25 +72,123 @@ def test_a_continuous_market_has_one_session_a_utc_day(exchange: str) -> None:
     assert venue.session_from(saturday + DAY).ts_open == session.ts_close
 
 
-@given(st.integers(0, 4_000_000_000 * SECOND), st.sampled_from(["NSE", "BFO", "SIM"]))
+@given(st.integers(0, ts("2026-12-31 15:00")), st.sampled_from(["NSE", "BFO", "MCX", "CDS", "SIM"]))
 def test_sessions_follow_one_another_without_overlap(when: int, exchange: str) -> None:
     venue = market(exchange)
     session = venue.session_from(when)
     assert when < session.ts_close
-    assert venue.session_at(when) == (session if session.ts_open <= when else None)
+    assert venue.session_at(when) == (session if session.holds(when) else None)
     assert venue.session_from(session.ts_close).ts_open >= session.ts_close
 
 
-def test_of_hours_by_date_the_last_begun_hold() -> None:
-    weekdays = frozenset(range(5))
-    early = Hours(dt.date(2010, 1, 4), weekdays, dt.time(9, 15), dt.time(15, 30))
-    late = Hours(dt.date(2026, 8, 3), weekdays, dt.time(9, 15), dt.time(15, 40))
-    venue = dataclasses.replace(market("NFO"), hours=(early, late))
-    closes = {
-        date: venue.session_on(dt.date.fromisoformat(date)) for date in ("2009-12-31", "2026-07-31", "2026-08-03")
-    }
-    assert closes["2009-12-31"] is None
-    assert [s.ts_close for s in closes.values() if s] == [ts("2026-07-31 15:30"), ts("2026-08-03 15:40")]
+def hours(exchange: str, date: str, instrument: Instrument | None = None) -> list[str]:
+    """Return the periods of a session in Indian time, as `09:15-15:30`."""
+    session = market(exchange).session_on(dt.date.fromisoformat(date), instrument)
+    spans = [] if session is None else session.periods
+    return ["-".join(f"{dt.datetime.fromtimestamp(t // SECOND, IST):%H:%M}" for t in span) for span in spans]
+
+
+@pytest.mark.parametrize(
+    ("date", "cash", "derivatives"),
+    [
+        ("2021-05-28", ["09:15-15:30"], ["09:15-15:30"]),
+        ("2026-07-31", ["09:15-15:30"], ["09:15-15:30"]),
+        ("2026-08-03", ["09:15-15:15"], ["09:15-15:40"]),  # the closing auction begins
+        ("2026-12-04", ["09:15-15:15"], ["09:15-15:40"]),
+        ("2026-12-07", ["09:15-15:30"], ["09:15-15:45"]),
+        ("2026-01-15", [], []),  # municipal elections, announced late
+        ("2026-11-24", [], []),
+        ("2025-10-21", ["13:45-14:45"], ["13:45-14:45"]),  # Muhurat on a Tuesday
+        ("2023-11-12", ["18:15-19:15"], ["18:15-19:15"]),  # and on a Sunday
+        ("2026-02-01", ["09:15-15:30"], ["09:15-15:30"]),  # the Budget, on a Sunday
+        ("2024-01-20", ["09:15-15:30"], ["09:15-15:30"]),
+        ("2024-01-22", [], []),
+        ("2024-05-18", ["09:15-10:00", "11:30-12:30"], ["09:15-10:00", "11:30-12:30"]),
+        ("2021-02-24", ["09:15-11:40", "15:45-17:00"], ["09:15-11:40", "15:45-17:00"]),
+        ("2024-05-19", [], []),
+    ],
+)
+def test_the_nse_trades_by_the_rules_of_the_day(date: str, cash: list[str], derivatives: list[str]) -> None:
+    assert (hours("NSE", date), hours("NFO", date)) == (cash, derivatives)
+
+
+def test_an_outage_of_one_exchange_is_none_of_the_other() -> None:
+    assert hours("BSE", "2021-02-24") == hours("BFO", "2021-02-24") == ["09:15-17:00"]
+
+
+@pytest.mark.parametrize(
+    ("date", "periods"),
+    [
+        ("2025-07-01", ["09:00-23:30"]),
+        ("2025-12-01", ["09:00-23:55"]),  # New York's winter
+        ("2026-03-06", ["09:00-23:55"]),
+        ("2026-03-09", ["09:00-23:30"]),
+        ("2026-05-01", ["17:00-23:30"]),
+        ("2026-11-10", ["17:00-23:55"]),
+        ("2026-01-01", ["09:00-17:00"]),
+        ("2026-01-26", []),
+        ("2025-02-01", ["09:00-17:00"]),
+        ("2024-11-01", ["18:00-19:00"]),
+    ],
+)
+def test_commodities_have_evenings_that_follow_new_york(date: str, periods: list[str]) -> None:
+    assert hours("MCX", date) == periods
+
+
+@pytest.mark.parametrize(
+    ("date", "periods"), [("2026-11-23", ["09:00-17:00"]), ("2026-08-26", []), ("2026-04-01", []), ("2025-09-08", [])]
+)
+def test_currencies_rest_when_banks_do(date: str, periods: list[str]) -> None:
+    assert hours("CDS", date) == periods
+    assert hours("NSE", date) != []
+
+
+def contract(exchange: str, underlying: str, expiry: str) -> Instrument:
+    return Instrument(
+        exchange, f"{underlying}X", InstrumentKind.OPTION, underlying=underlying, right="CE", strike=Decimal(24500),
+        expiry=dt.date.fromisoformat(expiry),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("exchange", "underlying", "expiry", "date", "close"),
+    [
+        ("NFO", "NIFTY", "2026-12-08", "2026-12-08", "15:30"),
+        ("NFO", "NIFTY", "2026-12-15", "2026-12-08", "15:45"),
+        ("NFO", "RELIANCE", "2026-12-29", "2026-12-29", "15:45"),  # on a share: to the end
+        ("BFO", "SENSEX", "2026-12-10", "2026-12-10", "15:30"),
+        ("NFO", "NIFTY", "2026-12-01", "2026-12-01", "15:40"),  # before the rule
+        ("NFO", "NIFTY", "2025-10-20", "2025-10-20", "15:30"),
+    ],
+)
+def test_an_index_contract_stops_early_on_the_day_it_expires(
+    exchange: str, underlying: str, expiry: str, date: str, close: str
+) -> None:
+    assert hours(exchange, date, contract(exchange, underlying, expiry)) == [f"09:15-{close}"]
+
+
+def test_the_hours_of_a_contract_are_asked_for_by_time_too() -> None:
+    venue, expiring = market("NFO"), contract("NFO", "NIFTY", "2026-12-08")
+    when = ts("2026-12-08 15:31")
+    assert venue.session_at(when, expiring) is None
+    assert venue.session_at(when, contract("NFO", "NIFTY", "2026-12-15")) == venue.session_at(when)
+    assert venue.session_from(when, expiring).date == dt.date(2026, 12, 9)
+
+
+@pytest.mark.parametrize(("exchange", "last"), [("NSE", "2026-12-31"), ("MCX", "2026-12-31"), ("CDS", "2026-12-31")])
+def test_after_the_last_day_known_there_is_no_session(exchange: str, last: str) -> None:
+    venue = market(exchange)
+    assert venue.horizon == dt.date.fromisoformat(last)
+    after = venue.session_on(dt.date.fromisoformat(last))
+    assert after is not None
+    assert venue.session_on(dt.date(2027, 1, 4)) is None
+    assert venue.session_from(after.ts_close) == TradingSession(dt.date(2027, 1, 1), FOREVER, FOREVER)
+    assert venue.session_at(ts("2027-01-04 12:00")) is None
+
+
+def test_a_continuous_market_has_no_horizon() -> None:
+    assert market("BINANCE").horizon is None
+    assert market("BINANCE").session_from(4_000_000_000 * SECOND).ts_open < FOREVER
 
 
 def test_an_unknown_exchange_is_refused_with_the_nearest() -> None:
@@ -104,15 +199,9 @@ def test_an_unknown_exchange_is_refused_with_the_nearest() -> None:
 
 
 def test_derivatives_are_listed_by_their_segment() -> None:
-    listed = {name: market(name).derivatives for name in ("NSE", "NFO", "BSE", "BFO", "BINANCE")}
-    assert listed == {"NSE": "NFO", "NFO": "NFO", "BSE": "BFO", "BFO": "BFO", "BINANCE": ""}
-
-
-def test_every_rule_by_date_names_its_source() -> None:
-    text = resources.files("tradingd.core.markets").joinpath("venues.toml").read_text(encoding="utf-8")
-    venues = {name: row for name, row in tomllib.loads(text).items() if name != "indices"}
-    assert all(row["source"] for venue in venues.values() for row in venue.get("hours", ()))
-    assert [name for name in venues if not (market(name).continuous or market(name).hours)] == []
+    listed = {name: market(name).derivatives for name in ("NSE", "NFO", "BSE", "BFO", "MCX", "CDS", "BINANCE")}
+    expected = {"NSE": "NFO", "NFO": "NFO", "BSE": "BFO", "BFO": "BFO", "MCX": "MCX", "CDS": "CDS", "BINANCE": ""}
+    assert listed == expected
 
 
 @pytest.mark.parametrize(
@@ -125,6 +214,8 @@ def test_every_rule_by_date_names_its_source() -> None:
         ("NSE", "NIFTY", InstrumentKind.INDEX, "0.05", "1"),
         ("NSE", "India VIX", InstrumentKind.INDEX, "0.05", "1"),
         ("BSE", "SENSEX", InstrumentKind.INDEX, "0.05", "1"),
+        ("MCX", "GOLD", InstrumentKind.FUTURE, "0.05", "1"),
+        ("CDS", "USDINR", InstrumentKind.FUTURE, "0.0025", "1"),
         ("SIM", "NIFTY", InstrumentKind.SPOT, "0.01", "0.00000001"),
     ],
 )
@@ -137,24 +228,54 @@ def test_an_unlisted_symbol_gets_the_grid_of_its_venue(
     assert instrument.lot_size == 1
 
 
-# Bars of a regular session: how many, where the last opens, how long it is.
+# Bars of a session: how many, where the last opens, how long it is.
 @pytest.mark.parametrize(
-    ("timeframe", "count", "last", "minutes"),
+    ("exchange", "date", "timeframe", "count", "last", "minutes"),
     [
-        ("5m", 75, "15:25", 5),
-        ("15m", 25, "15:15", 15),
-        ("30m", 13, "15:15", 15),
-        ("1h", 7, "15:15", 15),
-        ("1d", 1, "09:15", 375),
+        ("NSE", "2021-05-28", "5m", 75, "15:25", 5),
+        ("NSE", "2021-05-28", "15m", 25, "15:15", 15),
+        ("NSE", "2021-05-28", "30m", 13, "15:15", 15),
+        ("NSE", "2021-05-28", "1h", 7, "15:15", 15),
+        ("NSE", "2021-05-28", "1d", 1, "09:15", 375),
+        ("NSE", "2026-10-22", "5m", 72, "15:10", 5),
+        ("NSE", "2026-10-22", "15m", 24, "15:00", 15),
+        ("NSE", "2026-10-22", "30m", 12, "14:45", 30),
+        ("NSE", "2026-10-22", "1h", 6, "14:15", 60),
+        ("NFO", "2026-10-22", "5m", 77, "15:35", 5),
+        ("NFO", "2026-10-22", "15m", 26, "15:30", 10),
+        ("NFO", "2026-10-22", "30m", 13, "15:15", 25),
+        ("NFO", "2026-10-22", "1h", 7, "15:15", 25),
+        ("NFO", "2026-12-07", "5m", 78, "15:40", 5),
+        ("NFO", "2026-12-07", "15m", 26, "15:30", 15),
+        ("NFO", "2026-12-07", "30m", 13, "15:15", 30),
+        ("NFO", "2026-12-07", "1h", 7, "15:15", 30),
+        ("NSE", "2025-10-21", "5m", 12, "14:40", 5),
+        ("NSE", "2024-05-18", "5m", 21, "12:25", 5),
+        ("NSE", "2024-05-18", "30m", 4, "12:00", 30),
+        ("NSE", "2024-05-18", "1h", 2, "11:30", 60),
+        ("NSE", "2024-05-18", "1d", 1, "09:15", 195),
     ],
 )
 def test_bars_are_anchored_at_the_open_and_truncated_at_the_end(
-    timeframe: str, count: int, last: str, minutes: int
+    exchange: str, date: str, timeframe: str, count: int, last: str, minutes: int
 ) -> None:
     width = Timeframe.parse(timeframe)
-    bars = sorted({FRIDAY.bar_bounds(width, when) for when in range(FRIDAY.ts_open, FRIDAY.ts_close, MINUTE)})
+    session = market(exchange).session_on(dt.date.fromisoformat(date))
+    assert session is not None
+    bars = sorted({session.bar_bounds(width, t) for begin, end in session.periods for t in range(begin, end, MINUTE)})
     assert len(bars) == count
-    assert bars[-1] == (ts(f"2021-05-28 {last}"), ts(f"2021-05-28 {last}") + minutes * MINUTE)
+    assert bars[-1] == (ts(f"{date} {last}"), ts(f"{date} {last}") + minutes * MINUTE)
+
+
+def test_a_bar_before_a_pause_ends_with_it_and_the_next_one_opens_after_it() -> None:
+    session = market("NFO").session_from(ts("2024-05-18 00:00"))
+    hour = Timeframe(HOUR)
+    assert session.bar_bounds(hour, ts("2024-05-18 09:20")) == (ts("2024-05-18 09:15"), ts("2024-05-18 10:00"))
+    assert session.bar_bounds(hour, ts("2024-05-18 11:45")) == (ts("2024-05-18 11:30"), ts("2024-05-18 12:30"))
+    held = [
+        session.holds(ts(f"2024-05-18 {at}")) for at in ("09:14", "09:15", "09:59", "10:00", "11:29", "11:30", "12:30")
+    ]
+    assert held == [False, True, True, False, False, True, False]
 
 
 def test_hourly_bars_open_at_a_quarter_past() -> None:
