@@ -9,26 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.shared import shared
-from tradingd.adapters.feeds.masters import read_instruments
+from tests.unit.adapters.masters.rows import FUTURE, HEADER, INDEX, OPTION, SHARE, write
+from tradingd.adapters.masters.store import read_instruments
 from tradingd.model.errors import DataError
 from tradingd.model.instrument import InstrumentKind
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-HEADER = (
-    "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
-    "instrument_type,segment,exchange"
-)
-OPTION = "12020482,46955,NIFTY25O2024550CE,NIFTY,0.0,2025-10-20,24550.0,0.05,75,CE,NFO-OPT,NFO"
-FUTURE = "13568258,53001,NIFTY25SEPFUT,NIFTY,0.0,2025-09-30,0.0,0.1,75,FUT,NFO-FUT,NFO"
-SHARE = "738561,2885,RELIANCE,RELIANCE INDUSTRIES,0.0,,0.0,0.1,1,EQ,NSE,NSE"
-INDEX = "256265,1001,NIFTY 50,NIFTY 50,0.0,,0.0,0.0,0,EQ,INDICES,NSE"
-
-
-def write(path: Path, *rows: str, header: str = HEADER) -> Path:
-    path.write_text("\n".join((header, *rows)) + "\n", encoding="utf-8")
-    return path
 
 
 def test_rows_become_instruments(tmp_path: Path) -> None:
@@ -73,6 +60,12 @@ def test_a_compressed_list_reads_the_same(tmp_path: Path) -> None:
     ("row", "message"),
     [
         (OPTION.replace("2025-10-20", "20/10/2025"), "line 3: expiry is '20/10/2025'; it must be a date as 2025-09-30"),
+        (OPTION.replace("24550.0", "0.0"), "line 3: strike is '0.0'; an option's is above 0"),
+        (
+            OPTION.replace("OPT,NFO", "OPT,../NFO"),
+            "line 3: exchange is '../NFO'; it must be capitals and digits, as NFO",
+        ),
+        (SHARE.replace(",RELIANCE,", ",RIL,"), "line 3: NSE:RIL has the token 2885, which is that of NSE:RELIANCE"),
         (OPTION.replace("24550.0", "high"), "line 3: strike is 'high'; it must be a number, not below 0"),
         (OPTION.replace(",75,", ",-75,"), "line 3: lot_size is '-75'; it must be a number, not below 0"),
         (OPTION.replace(",75,", ",0,"), "line 3: NFO:NIFTY25O2024550CE: lot_size is 0; it must be a positive number"),
