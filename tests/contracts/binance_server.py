@@ -191,8 +191,9 @@ class Line:
     def reset(self) -> None:
         """Cut every connection without a word: the client meets a RST."""
         for writer in self._writers:
-            told = writer.get_extra_info("socket")
-            told.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if not writer.is_closing():
+                told = writer.get_extra_info("socket")
+                told.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
         self._writers.clear()
 

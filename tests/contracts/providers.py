@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import functools
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,14 @@ import numpy as np
 
 from tests.contracts.binance_server import Server, frame, kline
 from tests.contracts.feeds import Feed, session_of
+from tests.contracts.kite_feeds import kite_feed, make_ticker
 from tests.stories import T0
 from tradingd.adapters.feeds.binance import INTERVALS
 from tradingd.adapters.feeds.files import read_bars, read_ticks
 from tradingd.adapters.feeds.merge import BarRows, TickRows, bar_bounds
 from tradingd.adapters.feeds.recorded import RecordedProvider
 from tradingd.core.markets.sessions import default_instrument, market
-from tradingd.model.market import MINUTE
+from tradingd.model.market import MINUTE, SECOND
 from tradingd.venues.clock import AS_FAST_AS_TAKEN
 from tradingd.venues.exchange import Exchange
 from tradingd.venues.recorded import read_trades
@@ -38,20 +39,13 @@ if TYPE_CHECKING:
 
     from tradingd.model.ports import Provider
 
-INSTRUMENTS = AAA, BBB = default_instrument("SIM", "AAA"), default_instrument("SIM", "BBB")
+INSTRUMENTS = AAA, BBB = tuple(
+    replace(default_instrument("SIM", symbol), token=str(number)) for number, symbol in enumerate(("AAA", "BBB"), 1001)
+)
 STRANGER = default_instrument("SIM", "ZZZ")
 NOW = T0 + 10 * MINUTE
 MILLISECOND = 1_000_000
 Row = tuple[int, float, float, float, float]  # ts, price, volume, bid, ask
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A provider, the ticks it must tell of (none: it tells of bars), and how to wait until nobody is connected."""
-
-    provider: Provider
-    rows: dict[str, list[Row]] | None
-    released: Callable[[], Awaitable[None]]
 
 
 @functools.cache
@@ -69,6 +63,19 @@ def market_rows() -> dict[str, list[Row]]:
                 zip(at_ms.tolist(), np.round(price, 2).tolist(), volume.tolist(), strict=True)]  # fmt: skip
         found[instrument.id] = [row for n, row in enumerate(rows) for _ in range(1 + (n % 97 == 0))]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A provider, the ticks it must tell of (none: it tells of bars), and how to wait until nobody is connected.
+
+    `market` is what its bars are made of.
+    """
+
+    provider: Provider
+    rows: dict[str, list[Row]] | None
+    released: Callable[[], Awaitable[None]]
+    market: dict[str, list[Row]] = field(default_factory=market_rows)
 
 
 def bars_of(rows: Sequence[Row], width: int, until: int) -> list[tuple[float, ...]]:
@@ -177,10 +184,38 @@ async def exchange(folder: Path) -> AsyncIterator[Served]:
         feed = Feed(http, Server(), ws_url=f"ws{url}", rest_url=f"http{url}")
 
         async def deserted() -> None:
-            while venue._connections:  # noqa: ASYNC110 - the venue tells nobody
+            while venue.connections:  # noqa: ASYNC110 - the venue tells nobody
                 await asyncio.sleep(0)
 
         yield Served(feed.provider, rows, deserted)
 
 
-PROVIDERS = {one.__name__: one for one in (recorded_ticks, recorded_bars, binance, exchange)}
+def whole_rows() -> dict[str, list[Row]]:
+    """Return the market as a ticker tells it: whole seconds and quantities, none traded by a row that is late."""
+    found = {}
+    for name, rows in market_rows().items():
+        present, whole = 0, []
+        for ts, price, volume, bid, ask in rows:
+            second = ts - ts % SECOND
+            whole.append((second, price, 0.0 if second < present else volume * 4, bid, ask))
+            present = max(present, second)
+        found[name] = whole
+    return found
+
+
+@contextlib.asynccontextmanager
+async def kite(folder: Path) -> AsyncIterator[Served]:
+    """The provider against the simulated ticker, over the same files."""
+    rows = whole_rows()
+    trades = read_trades(write_ticks(folder, rows), UTC)
+    venue = make_ticker(trades, "SIM", known=INSTRUMENTS, ts_open=NOW, speed=1200.0)
+    async with venue.serving() as port, kite_feed(port) as feed:
+
+        async def deserted() -> None:
+            while venue.connections:  # noqa: ASYNC110 - the venue tells nobody
+                await asyncio.sleep(0)
+
+        yield Served(feed.provider, rows, deserted, rows)
+
+
+PROVIDERS = {one.__name__: one for one in (recorded_ticks, recorded_bars, binance, exchange, kite)}

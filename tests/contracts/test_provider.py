@@ -17,7 +17,6 @@ from tests.contracts.providers import (
     STRANGER,
     Served,
     bars_of,
-    market_rows,
 )
 from tests.stories import T0
 from tradingd.model.errors import FeedError
@@ -65,7 +64,7 @@ async def test_history_is_the_last_closed_bars_oldest_first(served: Served, widt
     """None that has not ended by the time asked for, and none of the future."""
     for instrument in INSTRUMENTS:
         bars = await served.provider.history(instrument, Timeframe(width), count, until)
-        assert figures(bars) == bars_of(market_rows()[instrument.id], width, min(until, NOW))[-count:]
+        assert figures(bars) == bars_of(served.market[instrument.id], width, min(until, NOW))[-count:]
         assert all(bar.ts_close == bar.ts_open + width for bar in bars)
         assert all((bar.instrument, bar.timeframe) == (instrument.id, Timeframe(width)) for bar in bars)
 
@@ -104,7 +103,7 @@ async def test_every_row_that_follows_is_streamed_once_and_in_order(served: Serv
         own = [event for event in events if event.instrument == instrument.id]
         if served.rows is None:
             bars = [event for event in own if isinstance(event, Bar)]
-            expected = bars_of(market_rows()[instrument.id], MINUTE, T0 + 20 * MINUTE)
+            expected = bars_of(served.market[instrument.id], MINUTE, T0 + 20 * MINUTE)
             assert figures(bars) == [bar for bar in expected if bar[0] >= NOW]
             assert [type(event) for event in own] == [BarOpened, Bar] * len(bars)
             continue

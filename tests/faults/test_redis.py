@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from tests.faults.door import Door, Fate
 from tests.outbox import RowsInMemory, bodies, drained, eventually, running
@@ -78,12 +79,13 @@ async def pid(url: str) -> int:
 
 @contextlib.asynccontextmanager
 async def listening(url: str) -> AsyncIterator[list[bytes]]:
-    """Collect what the channel says."""
+    """Collect what the channel says, for as long as there is a server."""
     heard: list[bytes] = []
 
     async def listen() -> None:
-        async for message in channel.listen():
-            heard.extend([message["data"]] if message["type"] == "message" else [])
+        with contextlib.suppress(RedisError):
+            async for message in channel.listen():
+                heard.extend([message["data"]] if message["type"] == "message" else [])
 
     async with Redis.from_url(url) as client, client.pubsub() as channel:
         await channel.subscribe(CHANNEL)

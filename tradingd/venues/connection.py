@@ -1,4 +1,4 @@
-"""One websocket of the venue: a thin shell of asyncio around a subscriber.
+"""One websocket of a venue: a thin shell of asyncio around a subscriber, who speaks the venue's words.
 
 Everything that is sent goes through one bounded outbox, in order, so that a ping with the venue's time also says that
 no earlier trade follows it. A full outbox makes the market wait: nothing is ever dropped, except by a planned fault.
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType
 
 from tradingd.model.market import SECOND
-from tradingd.venues.faults import Cut, Mute, Pause, Plan, Step
-from tradingd.venues.wire import MILLISECOND, content, ping_frame, pong_frame, text_frame
+from tradingd.venues.faults import Cut, Mute, Pause, Plan, Step, Trickle
+from tradingd.venues.wire import MILLISECOND, content, pong_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,11 +26,10 @@ if TYPE_CHECKING:
     from aiohttp import WSMessage, web
     from aiohttp.abc import AbstractStreamWriter
 
-    from tradingd.venues.subscriber import Subscriber
-    from tradingd.venues.tape import Row
 
 _OUTBOX_MAX = 8
 _PINGS_KEPT = 256
+_AT_ONCE = struct.pack("ii", 1, 0)  # what is not sent yet is lost, and the other side told so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,29 @@ class Limits:
     lifetime_s: float = 24 * 3600.0
 
 
+class Listener(Protocol):
+    """What a client hears of a venue: a synchronous object that turns requests and the market into frames."""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it hears anything of this market."""
+
+    def frames(self, told: Sequence[Any]) -> list[str]:
+        """Return what it hears of what the venue has told, message by message."""
+
+    def closed(self, ts: int) -> list[str]:
+        """Return what it hears because it is `ts`."""
+
+    def reply(self, text: str, ts: int) -> list[str]:
+        """Do what a request asks, and return the frames that answer it."""
+
+    def beat(self, payload: bytes) -> str:
+        """Return the frame that shows a client that we are there."""
+
+    def shutdown(self, ts: int) -> str:
+        """Return the venue's last words, before it closes the connection in order."""
+
+
 class _Close(NamedTuple):
     """Close the connection in order."""
 
@@ -54,23 +78,23 @@ class _Close(NamedTuple):
 class Connection:
     """A client that is connected.
 
-    Whole frames of market data go into `stream`, past `socket`, many at a time. `now` tells the venue's time;
+    Whole frames of market data go into `stream`, past `websocket`, many at a time. `now` tells the venue's time;
     `on_change` is called when the client may have begun to listen.
     """
 
     def __init__(  # noqa: PLR0913 - what a connection is made of
         self,
-        socket: web.WebSocketResponse,
+        websocket: web.WebSocketResponse,
         stream: AbstractStreamWriter,
         transport: asyncio.Transport,
-        subscriber: Subscriber,
+        subscriber: Listener,
         plan: Plan,
         limits: Limits,
         now: Callable[[], int],
         on_change: Callable[[], None],
     ) -> None:
         self.subscriber = subscriber
-        self._socket = socket
+        self._websocket = websocket
         self._stream = stream
         self._transport = transport
         self._plan = plan
@@ -80,7 +104,7 @@ class Connection:
         self._clock = asyncio.get_running_loop()
         self._outbox: deque[Step | _Close] = deque()
         self._moved = asyncio.Event()
-        self._is_mute = self._is_over = self._is_closing = False
+        self._is_mute = self._is_hushed = self._is_over = self._is_closing = False
         self._ts_told = now()
         self._asked: deque[bytes] = deque(maxlen=_PINGS_KEPT)
         self._asked_s: float | None = None
@@ -88,23 +112,23 @@ class Connection:
     @property
     def is_listening(self) -> bool:
         """Whether it hears the market now."""
-        return self.subscriber.is_listening and not self._is_mute and not self._is_over
+        return self.subscriber.is_listening and not (self._is_mute or self._is_hushed or self._is_over)
 
     # --- what is sent ----------------------------------------------------------------------------------------
 
-    def hear(self, rows: Sequence[Row], ts: int) -> None:
-        """Send what it hears of trades, up to `ts`; a quiet second is told by a ping."""
-        messages = self.subscriber.frames(rows) + self.subscriber.closed(ts)
+    def hear(self, told: Sequence[Any], ts: int) -> None:
+        """Send what it hears of trades, up to `ts`; a quiet second is told by a beat."""
+        messages = self.subscriber.frames(told) + self.subscriber.closed(ts)
         if self._is_mute or self._is_over:
             return
-        if not messages:
+        if self._is_hushed or not messages:
             if ts - self._ts_told >= SECOND:
                 self.tell_time(ts)
             return
         self._ts_told = ts
         for step in self._plan.steps(messages):
             if isinstance(step, Mute):
-                self._is_mute = True
+                self._is_mute, self._is_hushed = not step.beats, step.beats
                 self._clock.call_later(step.seconds, self._speak)
             else:
                 self._send(step)
@@ -118,11 +142,16 @@ class Connection:
             self._asked_s = self._clock.time()
         payload = b"%d" % (ts // MILLISECOND)
         self._asked.append(payload)
-        self._say(ping_frame(payload))
+        self.say(self.subscriber.beat(payload))
+        self._on_change()
+
+    def say(self, *frames: str) -> None:
+        """Send frames that are no market data."""
+        self._send(content(frames))
 
     def close(self, code: int, reason: str, last_words: str = "") -> None:
         """Say the last words, then close in order."""
-        self._say(last_words)
+        self.say(last_words)
         self._send(_Close(code, reason))
 
     async def room(self) -> None:
@@ -130,9 +159,6 @@ class Connection:
         while len(self._outbox) >= _OUTBOX_MAX and not self._is_over:
             self._moved.clear()
             await self._moved.wait()
-
-    def _say(self, frame: str) -> None:
-        self._send(content([frame]))
 
     def _send(self, step: Step | _Close) -> None:
         """Put a step into the outbox, unless nothing can be sent any more."""
@@ -143,7 +169,7 @@ class Connection:
         self._moved.set()
 
     def _speak(self) -> None:
-        self._is_mute = False
+        self._is_mute = self._is_hushed = False
         self.tell_time(self._now())
         self._on_change()
 
@@ -175,20 +201,32 @@ class Connection:
                         await self._stream.write(frames)
                     case Pause(seconds):
                         await asyncio.sleep(seconds)
-                    case Cut():
-                        self._transport.abort()
+                    case Trickle(frame):
+                        for byte in frame:
+                            await self._stream.write(bytes([byte]))
+                            await asyncio.sleep(0)
+                    case Cut(by):
+                        self._hang_up(by)
                         return
                     case _Close(code, reason):
                         self._is_closing = True
-                        await self._socket.close(code=code, message=reason.encode())
+                        await self._websocket.close(code=code, message=reason.encode())
                         return
                 self._outbox.popleft()
                 self._moved.set()
 
+    def _hang_up(self, by: str) -> None:
+        if by == "end":
+            self._transport.close()
+            return
+        if by == "reset":
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self._transport.abort()
+
     async def _read(self) -> None:
         """Answer requests."""
         recent: deque[float] = deque(maxlen=self._limits.messages_per_s)
-        async for message in self._socket:
+        async for message in self._websocket:
             if message.type is WSMsgType.PONG:
                 if message.data in self._asked:
                     self._asked_s = None
@@ -201,10 +239,10 @@ class Connection:
 
     def _answer(self, message: WSMessage) -> None:
         if message.type is WSMsgType.PING:
-            self._say(pong_frame(message.data))
+            self.say(pong_frame(message.data))
         elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
             text = message.data if isinstance(message.data, str) else message.data.decode(errors="replace")
-            self._say(text_frame(self.subscriber.answer(text, self._now())))
+            self.say(*self.subscriber.reply(text, self._now()))
             self._on_change()
 
     async def _keep(self) -> None:

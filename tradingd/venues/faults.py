@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 class Fault:
     """Strikes once, when the venue has sent `after` messages of market data, all connections counted.
 
-    `disconnect` cuts the connection without a word; `mute` leaves it open and says nothing on it for `seconds`, what
-    would have been said is lost; `delay` holds all that follows back for `seconds`; `skip` leaves out the next
-    `count` messages; `duplicate` sends each of them twice.
+    `disconnect` cuts the connection without a word, `reset` by a RST, `end` by a FIN after all that was said before;
+    `mute` leaves it open and says nothing on it for `seconds`, what would have been said is lost; `hush` does so but
+    for beats and pings; `delay` holds all that follows back for `seconds`; `skip` leaves out the next `count`
+    messages; `duplicate` sends each of them twice, `trickle` byte by byte.
     """
 
-    kind: Literal["disconnect", "mute", "delay", "skip", "duplicate"]
+    kind: Literal["disconnect", "reset", "end", "mute", "hush", "delay", "skip", "duplicate", "trickle"]
     after: int
     count: int = 1
     seconds: float = 0.0
@@ -44,16 +45,25 @@ class Pause(NamedTuple):
 
 
 class Mute(NamedTuple):
-    """Say nothing for a time."""
+    """Say nothing for a time, beats and pings excepted where `beats`."""
 
     seconds: float
+    beats: bool = False
 
 
 class Cut(NamedTuple):
-    """Cut the connection."""
+    """End the connection: abruptly, by a RST or by a FIN."""
+
+    by: Literal["disconnect", "reset", "end"] = "disconnect"
 
 
-Step = bytes | Pause | Mute | Cut
+class Trickle(NamedTuple):
+    """Send byte by byte."""
+
+    content: bytes
+
+
+Step = bytes | Pause | Mute | Cut | Trickle
 
 
 class Plan:
@@ -76,16 +86,19 @@ class Plan:
             place = max(fault.after - self.sent, 0)
             steps += self._sent(messages[:place])
             messages = messages[place:]
-            if fault.kind == "disconnect":
-                return [*steps, Cut()]
-            if fault.kind == "mute":
-                return [*steps, Mute(fault.seconds)]
+            if fault.kind in {"disconnect", "reset", "end"}:
+                return [*steps, Cut(fault.kind)]
+            if fault.kind in {"mute", "hush"}:
+                return [*steps, Mute(fault.seconds, beats=fault.kind == "hush")]
             if fault.kind == "delay":
                 steps.append(Pause(fault.seconds))
                 continue
             hit, messages = messages[: fault.count], messages[fault.count :]
             if fault.kind == "duplicate":
                 steps += self._sent([message for message in hit for _ in range(2)])
+            elif fault.kind == "trickle":
+                steps += [Trickle(content([message])) for message in hit]
+                self.sent += len(hit)
             else:
                 self.sent += len(hit)
             if len(hit) < fault.count:

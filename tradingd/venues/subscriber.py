@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tradingd.adapters.feeds.binance_symbols import symbol_of
 from tradingd.model.market import SECOND
 from tradingd.venues.klines import INTERVALS, Kline, klines
-from tradingd.venues.wire import MILLISECOND, Words, dumps, shutdown_text, text_frame
+from tradingd.venues.wire import MILLISECOND, Words, dumps, ping_frame, shutdown_text, text_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,6 +131,14 @@ class Subscriber:
         except RequestError as error:
             return dumps({"error": {"code": error.code, "msg": str(error)}, "id": number})
         return dumps({"result": result, "id": number})
+
+    def reply(self, text: str, ts: int) -> list[str]:
+        """Do what a request asks, and return the frame of the reply."""
+        return [text_frame(self.answer(text, ts))]
+
+    def beat(self, payload: bytes) -> str:
+        """Return a ping."""
+        return ping_frame(payload)
 
     def subscribe(self, names: Iterable[str], ts: int) -> None:
         """Hear more streams from now on; those of unknown symbols are silent.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MILLISECOND, MICROSECOND = 1_000_000, 1_000
 UNITS = {"MILLISECOND": MILLISECOND, "MICROSECOND": MICROSECOND}
 """The units of time on the wire, in ns, by the names in which they are asked for."""
-_TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
+_TEXT, _BINARY, _PING, _PONG = 0x81, 0x82, 0x89, 0x8A
 _SHORT, _MEDIUM = 126, 1 << 16
 _TEXTS_KEPT = 1 << 16
 
@@ -61,6 +61,11 @@ def text_frame(text: str) -> str:
     """Return a text message, which must be ASCII, framed; characters stand for bytes until they are sent."""
     size = len(text)
     return (_HEADS[size] if size < len(_HEADS) else _head(_TEXT, size)) + text
+
+
+def binary_frame(payload: bytes) -> str:
+    """Return a binary message, framed."""
+    return _head(_BINARY, len(payload)) + payload.decode("latin-1")
 
 
 def content(frames: Iterable[str]) -> bytes:

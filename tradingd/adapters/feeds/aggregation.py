@@ -29,7 +29,7 @@ def cut(instrument: Instrument, timeframe: Timeframe, pieces: Iterable[Piece], s
     for ts, open_, high, low, close, volume, count in pieces:
         if bar is None or ts >= bar.ts_close:
             session = sessions(instrument, ts)
-            if ts < session.ts_open:
+            if not session.holds(ts):
                 continue
             bounds = session.bar_bounds(timeframe, ts)
             bar = Bar(instrument.id, timeframe, *bounds, open_, high, low, close, volume, count)

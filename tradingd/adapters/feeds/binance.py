@@ -14,7 +14,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
 import stamina
 
@@ -32,12 +31,15 @@ from tradingd.adapters.feeds.binance_wire import (
     Trade,
 )
 from tradingd.adapters.feeds.connection import Change, LastingConnection
-from tradingd.model.errors import FeedError
+from tradingd.adapters.feeds.rest import OK, RETRY_S, UnavailableError, again, ask
+from tradingd.model.errors import FeedError, FeedRefused
 from tradingd.model.events import FeedGap
 from tradingd.model.market import Tick, Timeframe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+    import aiohttp
 
     from tradingd.adapters.feeds.aggregation import Sessions
     from tradingd.model.instrument import Instrument
@@ -58,32 +60,16 @@ _ROWS_MAX = 1000  # rows of one answer
 _PAGES_MAX = 50  # answers that a history is made from
 _REST_S, _FILL_S = 10.0, 2.0  # how long an answer may take; a fill holds up the feed
 _URL_MAX = 8000  # what a request line can hold
-_ATTEMPTS, _RETRY_S = 5, 30.0
+_ATTEMPTS = 5
 _INVALID_SYMBOL = -1121
-_OK, _BANNED, _TOO_MANY, _SERVER_ERRORS = 200, 418, 429, 500
 
 
-class _RefusedError(FeedError):
-    """The venue said no, and would again."""
+class _RefusedError(FeedRefused):
+    """The venue said no, by its own code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
-
-
-class _UnavailableError(FeedError):
-    """The venue did not answer, or asked to be asked later: after `later_s`, where it said when."""
-
-    def __init__(self, message: str, later_s: float | None = None) -> None:
-        super().__init__(message)
-        self.later_s = later_s
-
-
-def _again(error: Exception) -> bool | float:
-    """Whether to ask again, or after how many seconds."""
-    if not isinstance(error, _UnavailableError):
-        return False
-    return True if error.later_s is None else error.later_s <= _RETRY_S and error.later_s
 
 
 class BinanceProvider:
@@ -177,7 +163,7 @@ class BinanceProvider:
             f"{instrument.id}: bars of {timeframe} cannot be made of what the venue has: "
             f"{', '.join(reversed(INTERVALS.values()))}"
         )
-        raise FeedError(msg)
+        raise FeedRefused(msg)
 
     async def _klines(self, instrument: Instrument, interval: Timeframe, before: int) -> list[Kline]:
         """Return the last bars that open before `before`: a whole answer costs the venue no more than a short one."""
@@ -298,7 +284,7 @@ class BinanceProvider:
             await self._once("ticker/bookTicker", BookTicker, _FILL_S, {"symbol": symbol})
         except _RefusedError as error:
             return error.code == _INVALID_SYMBOL
-        except _UnavailableError:  # then only the stream can tell
+        except UnavailableError:  # then only the stream can tell
             return False
         return False
 
@@ -312,7 +298,7 @@ class BinanceProvider:
         except FeedError:
             return []
 
-    @stamina.retry(on=_again, attempts=_ATTEMPTS, timeout=_RETRY_S)
+    @stamina.retry(on=again, attempts=_ATTEMPTS, timeout=RETRY_S)
     async def _ask(self, path: str, answer: type[T], **query: str | int) -> T:
         return await self._once(path, answer, _REST_S, query)
 
@@ -324,18 +310,9 @@ class BinanceProvider:
         """
         url = f"{self._rest_url}/api/v3/{path}"
         asked = f"{url}?{urlencode(query)}"
+        status, body, _ = await ask(self._http, "GET", url, timeout_s, query)
         try:
-            async with self._http.get(url, params=query, timeout=aiohttp.ClientTimeout(timeout_s)) as response:
-                status, body = response.status, await response.read()
-                later = response.headers.get("Retry-After", "")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            msg = f"{asked}: {str(error) or type(error).__name__}"
-            raise _UnavailableError(msg) from error
-        if status in {_TOO_MANY, _BANNED} or status >= _SERVER_ERRORS:
-            msg = f"{asked}: status {status}"
-            raise _UnavailableError(msg, float(later) if later.isdecimal() else None)
-        try:
-            if status == _OK:
+            if status == OK:
                 return msgspec.json.decode(body, type=answer, strict=False)
             refusal = msgspec.json.decode(body, type=Refusal, strict=False)
         except msgspec.MsgspecError as error:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
 from tradingd.model.errors import FeedError
 
@@ -24,6 +24,7 @@ _PAUSE_S_FIRST, _PAUSE_S_MAX = 0.25, 30.0
 _STEADY_S = 60.0  # a connection that lived so long was none of a series of failures
 _OPEN_S_MAX, _CLOSE_S_MAX = 10.0, 1.0
 _FRAMES_MAX = 1024  # frames that wait to be read before the venue is made to wait
+_FORBIDDEN = {401, 403}
 
 
 class Change(enum.Enum):
@@ -33,6 +34,7 @@ class Change(enum.Enum):
     LOST = enum.auto()  # it ended; the next attempt is made at the next `receive`
     STALE = enum.auto()  # it was silent for too long and was cut
     UNREACHABLE = enum.auto()  # the first attempt to come back failed; told once, more are made
+    REFUSED = enum.auto()  # the venue does not admit us; told each time, where the address carries a credential
 
 
 class LastingConnection:
@@ -40,11 +42,21 @@ class LastingConnection:
 
     A connection that says nothing for `stale_s` is dead, one that is `lifetime_s` old is replaced. Attempts that
     follow a loss wait `jitter()` (0 to 1) of a time that doubles up to half a minute. `reason` says why the last
-    connection ended or could not be made.
+    connection ended or could not be made. An address that is a function carries a credential: it is asked for anew
+    at each attempt, and never told. `with_text` keeps texts apart from what is binary.
     """
 
-    def __init__(self, url: str, *, stale_s: float, lifetime_s: float, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        url: str | Callable[[], str],
+        *,
+        stale_s: float,
+        lifetime_s: float,
+        jitter: Callable[[], float],
+        with_text: bool = False,
+    ) -> None:
         self.reason = ""
+        self._decode = None if with_text else False
         self._url = url
         self._stale_s, self._lifetime_s = stale_s, lifetime_s
         self._jitter = jitter
@@ -55,7 +67,7 @@ class LastingConnection:
         self._failures = 0
         self._is_unreachable = False
 
-    async def receive(self) -> bytes | Change:
+    async def receive(self) -> bytes | str | Change:
         """Return the next frame, or what became of the connection.
 
         Raises:
@@ -70,7 +82,7 @@ class LastingConnection:
         wait_s = min(self._stale_s, self._renew_s - self._now())
         try:
             async with asyncio.timeout(wait_s):
-                return await self._present.recv(decode=False)
+                return await self._present.recv(decode=self._decode)
         except TimeoutError:
             if wait_s < self._stale_s:
                 return await self.receive()  # it has come of age
@@ -79,11 +91,23 @@ class LastingConnection:
         except ConnectionClosed as error:
             return self._lost(Change.LOST, str(error))
 
+    async def send(self, *texts: str) -> None:
+        """Say something on the present connection; where there is none any more, `receive` tells."""
+        if self._present is not None:
+            with suppress(ConnectionClosed):
+                for text in texts:
+                    await self._present.send(text)
+
     async def renew(self) -> None:
         """Replace the present connection ahead of its end; once in half a minute, however often it is asked."""
         if self._present is not None and self._now() >= self._renewed_s + _PAUSE_S_MAX:
             self._renewed_s = self._now()
             await self._replace(self._present)
+
+    def cut(self) -> None:
+        """Give the present connection up at once, as one that is dead."""
+        if self._present is not None:
+            self._present.transport.abort()
 
     async def close(self) -> None:
         """End the present connection, within a second."""
@@ -111,11 +135,14 @@ class LastingConnection:
             try:
                 self._present = await self._open()
             except InvalidURI as error:
-                msg = f"{error}; the address of a feed is as wss://host or ws://host:port"
-                raise FeedError(msg) from error
+                told = str(error).partition("?")[0]  # a credential stands behind it
+                msg = f"{told}: no address; that of a feed is as wss://host or ws://host:port"
+                raise FeedError(msg) from None
             except (OSError, WebSocketException) as error:
                 self._failures += 1
                 self.reason = _told(error)
+                if callable(self._url) and _is_refusal(error):
+                    return Change.REFUSED
                 if not self._is_unreachable:
                     self._is_unreachable = True
                     return Change.UNREACHABLE
@@ -125,7 +152,7 @@ class LastingConnection:
 
     async def _open(self) -> ClientConnection:
         return await connect(
-            self._url,
+            self._url() if callable(self._url) else self._url,
             compression=None,  # costs more than it saves on frames this small
             proxy=None,
             open_timeout=min(self._stale_s, _OPEN_S_MAX),
@@ -161,6 +188,10 @@ async def _leave(connection: ClientConnection) -> list[bytes]:
     finally:
         connection.transport.abort()
     return frames
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, InvalidStatus) and error.response.status_code in _FORBIDDEN
 
 
 def _told(error: Exception) -> str:

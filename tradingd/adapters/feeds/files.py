@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tradingd.adapters.feeds.instants import parse_instant, wall_clock
-from tradingd.adapters.feeds.tables import Layout, read_table
+from tradingd.adapters.feeds.tables import Layout, check_columns, read_table
 from tradingd.model.errors import DataError
 from tradingd.model.market import DAY, SECOND, Timeframe
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Bars", "Ticks", "parse_instant", "print_volume", "read_bars", "read_ticks"]
+__all__ = ["Bars", "Ticks", "check", "parse_instant", "print_volume", "read_bars", "read_ticks"]
 
 _TICKS = Layout("ticks", "timestamp,price[,volume,bid,ask]", ("price",), ("volume", "bid", "ask"))
 _BARS = Layout("bars", "timestamp,open,high,low,close[,volume]", ("open", "high", "low", "close"), ("volume",))
@@ -66,6 +66,15 @@ class Bars:
     timeframe: Timeframe
     skipped_rows: int
     ignored_columns: tuple[str, ...]
+
+
+def check(path: Path, kind: Literal["bars", "ticks"]) -> None:
+    """Look whether a file can be one of that kind, by its columns alone.
+
+    Raises:
+        DataError: it cannot.
+    """
+    check_columns(path, _TICKS if kind == "ticks" else _BARS)
 
 
 def read_ticks(

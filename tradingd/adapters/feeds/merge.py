@@ -169,16 +169,19 @@ def bar_bounds(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return when the bars stamped so open and close, in a market whose days are those of `zone`.
 
-    A bar of a day is the session of its date, whatever the hour of its stamp; any other ends with its session at
-    the latest. A bar that opens outside of every session keeps its stamp and its width: the engine will count it.
+    A bar of a day is the session of its date, whatever the hour of its stamp; any other ends with its period of the
+    session at the latest. A bar that opens outside of every session, or in a pause, keeps its stamp and its width: the
+    engine will count it.
     """
     days, at = np.unique(wall_clock(stamps, zone) // DAY, return_inverse=True)
     sessions = [session_on(_EPOCH_DATE + dt.timedelta(days=day)) for day in days.tolist()]
-    opens = np.array([session.ts_open if session else _NEVER for session in sessions], np.int64)[at]
-    closes = np.array([session.ts_close if session else _NEVER for session in sessions], np.int64)[at]
     if timeframe.ns == DAY:
+        opens = np.array([session.ts_open if session else _NEVER for session in sessions], np.int64)[at]
+        closes = np.array([session.ts_close if session else _NEVER for session in sessions], np.int64)[at]
         inside = closes != _NEVER
         return np.where(inside, opens, stamps), np.where(inside, closes, stamps + DAY)
-    inside = (opens <= stamps) & (stamps < closes)
+    spans = [(_NEVER, _NEVER), *(span for session in sessions if session for span in session.periods)]
+    begins, finishes = np.array(spans, np.int64).T
+    closes = finishes[np.searchsorted(begins, stamps, side="right") - 1]
     ends = stamps + timeframe.ns
-    return stamps, np.where(inside, np.minimum(ends, closes), ends)
+    return stamps, np.where(stamps < closes, np.minimum(ends, closes), ends)

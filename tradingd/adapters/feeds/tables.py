@@ -151,6 +151,15 @@ def read_table(path: Path, layout: Layout, zone: tzinfo, *, skip_bad_rows: bool)
     return table.without(bad, explain, skip=skip_bad_rows)
 
 
+def check_columns(path: Path, layout: Layout) -> None:
+    """Find the columns of `layout` in a file, and read none of them.
+
+    Raises:
+        DataError: the file cannot be read or lacks a column.
+    """
+    _find_columns(_open(path), layout)
+
+
 def _open(path: Path) -> Source:
     """Tell the kind of file by its first bytes."""
     try:
