@@ -11,16 +11,37 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tradingd.core.graph.document import Candle, Condition, Constant, Group, IndicatorValue, Logic, Op, Operand
+from tradingd.core.graph.arithmetic import NAN, SOURCE, compute, gather
+from tradingd.core.graph.expressions import (
+    PRICE_FIELDS,
+    Asked,
+    Candle,
+    Column,
+    Condition,
+    Constant,
+    CurrentTime,
+    Gathered,
+    Group,
+    Live,
+    Logic,
+    Math,
+    Op,
+    Operand,
+    TimeOffset,
+    comparisons,
+    live,
+    walk,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
-NAN = math.nan
-PRICE_FIELDS = ("open", "high", "low", "close")
+    from tradingd.core.graph.arithmetic import Value
+
 ORDERINGS: dict[Op, Callable[[Any, Any], bool]] = {
     Op.LT: operator.lt, Op.GT: operator.gt, Op.LE: operator.le, Op.GE: operator.ge,
 }  # fmt: skip
@@ -30,7 +51,8 @@ NEGATED = {
     Op.BETWEEN: Op.NOT_BETWEEN, Op.NOT_BETWEEN: Op.BETWEEN, Op.IN: Op.NOT_IN, Op.NOT_IN: Op.IN,
 }  # fmt: skip
 
-Value = float | str | bool
+Before = Mapping[Condition, Sequence["Value"]]
+"""What the sides of a crossing were at a node's previous evaluation, where a live operand makes that count."""
 
 
 class Leaf(NamedTuple):
@@ -41,38 +63,52 @@ class Leaf(NamedTuple):
     truth: bool | None
 
 
-def leaves(group: Group) -> Iterator[Condition]:
-    """Yield the comparisons of a group, in the order drawn."""
-    for member in group.members:
-        if isinstance(member, Group):
-            yield from leaves(member)
-        else:
-            yield member
-
-
 def operands(condition: Condition) -> tuple[Operand, ...]:
     """Return the operands of a comparison, left first."""
     return (condition.left, *condition.right)
 
 
-def look_back(group: Group) -> dict[Operand, int]:
-    """Return how many bars before the last each operand of the group is read at most."""
-    reach: dict[Operand, int] = {}
-    for condition in leaves(group):
-        for operand in operands(condition):
-            if not isinstance(operand, Constant):
-                back = operand.back + (condition.op in CROSSES)
-                reach[operand] = max(reach.get(operand, 0), back)
+def crosses_live(condition: Condition) -> bool:
+    """Whether it is a crossing whose "previous" is the node's previous evaluation, not the bar before."""
+    if condition.op not in CROSSES:
+        return False
+    return any(live(o) or any(isinstance(leaf, CurrentTime) for leaf in walk(o)) for o in operands(condition))
+
+
+def look_back(groups: Iterable[Group], others: Iterable[Operand] = ()) -> dict[Column, int]:
+    """Return how many bars before the last each column is read at most, by these groups and expressions."""
+    reach: dict[Column, int] = {}
+
+    def note(operand: Operand, further: int) -> None:
+        for leaf in walk(operand):
+            if isinstance(leaf, Column) and leaf.back >= 0:
+                reach[leaf] = max(reach.get(leaf, 0), leaf.back + further)
+
+    for group in groups:
+        for condition in comparisons(group):
+            for operand in operands(condition):
+                note(operand, condition.op in CROSSES and not crosses_live(condition))
+    for operand in others:
+        note(operand, 0)
     return reach
 
 
 def by_tick(condition: Condition) -> bool:
     """Whether equality is between prices of one instrument, which are compared after rounding to the tick."""
     kinds = operands(condition)
-    prices = [isinstance(o, Candle) and o.field in PRICE_FIELDS for o in kinds]
+    prices = [_is_price(o) for o in kinds]
     numbers = [isinstance(o, Constant) and isinstance(o.value, float) for o in kinds]
     equality = condition.op in (Op.EQ, Op.NE, Op.IN, Op.NOT_IN)
     return equality and any(prices) and all(p or n for p, n in zip(prices, numbers, strict=True))
+
+
+def _is_price(operand: Operand) -> bool:
+    """Whether it is a price of the instrument that is traded, or its underlying."""
+    if isinstance(operand, Candle):
+        return operand.line == 0 and operand.field in PRICE_FIELDS
+    return (
+        isinstance(operand, Live) and not operand.vpi and operand.line == 0 and operand.field in ("ltp", "bid", "ask")
+    )
 
 
 # --- the plain evaluator -------------------------------------------------------------------------------------
@@ -80,11 +116,15 @@ def by_tick(condition: Condition) -> bool:
 
 @dataclass(slots=True)
 class Evaluator:
-    """Evaluates groups by walking them; `seen` collects a `Leaf` for each comparison met."""
+    """Evaluates groups by walking them; `seen` collects a `Leaf` for each comparison met.
+
+    `value(leaf, back)` gives the value of what is not made of other expressions, so many bars further back.
+    """
 
     value: Callable[[Operand, int], Value]
     tick_size: float
     seen: list[Leaf]
+    before: Before = field(default_factory=dict)
 
     def group(self, group: Group) -> bool | None:
         """Return the truth of a group; every member is evaluated, so that the trace shows them all."""
@@ -98,10 +138,24 @@ class Evaluator:
 
     def condition(self, condition: Condition) -> bool | None:
         """Return the truth of one comparison."""
-        values = tuple(self.value(o, 0) for o in operands(condition))
+        values = tuple(self.operand(o, 0) for o in operands(condition))
         truth = None if any(_unknown(v) for v in values) else self._compare(condition, values)
         self.seen.append(Leaf(condition, values, truth))
         return truth
+
+    def operand(self, operand: Operand, back: int = 0) -> Value:
+        """Return the value of an expression, so many bars further back."""
+        match operand:
+            case Constant(value):
+                return value
+            case Math(first, rest):
+                return compute(self.operand(first, back), [(op, self.operand(part, back)) for op, part in rest])
+            case Gathered(how, parts):
+                return gather(how, [self.operand(part, back) for part in parts])
+            case TimeOffset(base, ns):
+                return compute(self.operand(base, back), [("+", ns)])
+            case _:
+                return self.value(operand, back)
 
     def _compare(self, condition: Condition, values: tuple[Value, ...]) -> bool | None:
         op, left, right = condition.op, values[0], values[1:]
@@ -110,13 +164,16 @@ class Evaluator:
         if op in CROSSES:
             return self._crosses(condition, left, right[0])
         if op in (Op.BETWEEN, Op.NOT_BETWEEN):
-            inside = right[0] <= left <= right[1]  # type: ignore[operator] # the importer lets numbers only be ordered
+            inside = right[0] <= left <= right[1]  # type: ignore[operator] # the verifier lets only like be compared
             return inside is (op is Op.BETWEEN)
         found = any(self._equal(condition, left, r) for r in right)
         return found is (op in (Op.EQ, Op.IN))
 
     def _crosses(self, condition: Condition, left: Value, right: Value) -> bool | None:
-        left_before, right_before = (self.value(o, 1) for o in operands(condition))
+        if crosses_live(condition):
+            left_before, right_before = self.before.get(condition, (NAN, NAN))
+        else:
+            left_before, right_before = (self.operand(o, 1) for o in operands(condition))
         if _unknown(left_before) or _unknown(right_before):
             return None
         before, now = (operator.le, operator.gt) if condition.op is Op.CROSSES_ABOVE else (operator.ge, operator.lt)
@@ -138,11 +195,14 @@ def _unknown(value: Value) -> bool:
 class Writer:
     """Writes conditions as Python expressions over named columns (lists whose last item is the last closed bar).
 
-    `column(operand)` gives the name of an operand's list. `tick` is the name the tick size goes by.
+    `name(leaf)` gives the name of a column's list, or of the function that answers what is asked for at the moment;
+    `before(condition)` that of the two values its sides had before. `tick` is the name the tick size goes by; what
+    else the source calls is `arithmetic.SCOPE`.
     """
 
-    def __init__(self, column: Callable[[Operand], str]) -> None:
-        self._column = column
+    def __init__(self, name: Callable[[Operand], str], before: Callable[[Condition], str] = lambda _: "") -> None:
+        self._name = name
+        self._before = before
 
     def true(self, member: Group | Condition) -> str:
         """Return an expression that holds exactly when the member is true."""
@@ -155,10 +215,28 @@ class Writer:
     def known(self, group: Group) -> str:
         """Return an expression that holds exactly when every operand of the group has a value."""
         names: dict[str, None] = {}
-        for condition in leaves(group):
-            backs = (0, 1) if condition.op in CROSSES else (0,)
-            names |= {self._at(o, b): None for o in operands(condition) if not isinstance(o, Constant) for b in backs}
+        for condition in comparisons(group):
+            names |= dict.fromkeys(self._texts(condition, memory=False))
         return " and ".join(f"{name} == {name}" for name in names) or "True"
+
+    def operand(self, operand: Operand, back: int = 0) -> str:
+        """Return an expression for the value of an operand, so many bars further back."""
+        match operand:
+            case Constant(value):
+                return repr(value)
+            case Math(first, rest):
+                text = self.operand(first, back)
+                for op, part in rest:
+                    text = SOURCE[op].format(text, self.operand(part, back))
+                return f"finite({text})"
+            case Gathered(how, parts):
+                return f"{how.value}_of({', '.join(self.operand(part, back) for part in parts)})"
+            case TimeOffset(base, ns):
+                return f"({self.operand(base, back)} {'-' if ns < 0 else '+'} {abs(ns)})"
+            case _ if isinstance(operand, Asked) or operand.back < 0:
+                return f"{self._name(operand)}()"
+            case _:
+                return f"{self._name(operand)}[-{1 + operand.back + back}]"
 
     def _write(self, member: Group | Condition, *, wanted: bool) -> str:
         if isinstance(member, Condition):
@@ -170,11 +248,10 @@ class Writer:
         return parts[0] if len(parts) == 1 else f"({joint.join(parts)})"
 
     def _comparison(self, condition: Condition, *, wanted: bool) -> str:
-        texts = [self._at(o, 0) for o in operands(condition)]
-        if not any(isinstance(o, Candle | IndicatorValue) for o in operands(condition)):
+        if not any(isinstance(leaf, Column | Asked) for o in operands(condition) for leaf in walk(o)):
             return self._constant(condition, wanted=wanted)
+        left, *right = (self.operand(o) for o in operands(condition))
         op = condition.op if wanted or condition.op in CROSSES else NEGATED[condition.op]
-        left, right = texts[0], texts[1:]
         if op in ORDERINGS:
             return f"{left} {op.value} {right[0]}"
         if op is Op.BETWEEN:
@@ -189,22 +266,32 @@ class Writer:
         return self._known(condition, f"({equal})" if op in (Op.EQ, Op.IN) else f"not ({equal})")
 
     def _crossing(self, condition: Condition, *, wanted: bool) -> str:
-        left, right = operands(condition)
         before, now = ("<=", ">") if condition.op is Op.CROSSES_ABOVE else (">=", "<")
-        crossed = (
-            f"{self._at(left, 1)} {before} {self._at(right, 1)} and {self._at(left, 0)} {now} {self._at(right, 0)}"
-        )
-        return f"({crossed})" if wanted else self._known(condition, f"not ({crossed})", backs=(0, 1))
+        left, right = operands(condition)
+        left_before, right_before = self._sides_before(condition)
+        crossed = f"{left_before} {before} {right_before} and {self.operand(left)} {now} {self.operand(right)}"
+        return f"({crossed})" if wanted else self._known(condition, f"not ({crossed})")
 
-    def _known(self, condition: Condition, text: str, backs: tuple[int, ...] = (0,)) -> str:
-        names = dict.fromkeys(self._at(o, b) for o in operands(condition) if not isinstance(o, Constant) for b in backs)
+    def _sides_before(self, condition: Condition) -> tuple[str, str]:
+        if crosses_live(condition):
+            name = self._before(condition)
+            return f"{name}[0]", f"{name}[1]"
+        left, right = operands(condition)
+        return self.operand(left, 1), self.operand(right, 1)
+
+    def _texts(self, condition: Condition, *, memory: bool = True) -> list[str]:
+        """Return what must have a value for the comparison to be true or false, constants left out."""
+        varying = [o for o in operands(condition) if not isinstance(o, Constant)]
+        texts = [self.operand(o) for o in varying]
+        if crosses_live(condition):
+            texts += self._sides_before(condition) if memory else ()
+        elif condition.op in CROSSES:
+            texts += [self.operand(o, 1) for o in varying]
+        return texts
+
+    def _known(self, condition: Condition, text: str) -> str:
+        names = dict.fromkeys(self._texts(condition))
         return "(" + " and ".join([*(f"{n} == {n}" for n in names), text]) + ")"
 
     def _constant(self, condition: Condition, *, wanted: bool) -> str:
-        truth = Evaluator(lambda o, _: o.value if isinstance(o, Constant) else NAN, 1.0, []).condition(condition)
-        return str(truth is wanted)
-
-    def _at(self, operand: Operand, back: int) -> str:
-        if isinstance(operand, Constant):
-            return repr(operand.value)
-        return f"{self._column(operand)}[-{1 + operand.back + back}]"
+        return str(Evaluator(lambda _o, _b: NAN, 1.0, []).condition(condition) is wanted)

@@ -10,7 +10,20 @@ import math
 from typing import TYPE_CHECKING
 
 from tradingd.core.graph.conditions import Evaluator, by_tick, operands
-from tradingd.core.graph.document import Condition, Constant, Group, Logic, Op, Operand
+from tradingd.core.graph.expressions import (
+    Asked,
+    Column,
+    Condition,
+    Constant,
+    Group,
+    Logic,
+    Op,
+    Operand,
+    Type,
+    Variables,
+    type_of,
+    walk,
+)
 from tradingd.model.errors import Finding, Severity
 
 if TYPE_CHECKING:
@@ -32,18 +45,21 @@ _MIRRORED = {
 """What `constant op operand` says of the operand."""
 
 
-def judge(draft: Draft, node: int, signal: Signal) -> Iterator[Finding]:
-    """Yield what is wrong with the condition of the signal, which is the draft's node of that index."""
-    root: Path = ("nodes", node, "condition")
-    faults = [
-        Finding(Severity.ERROR, code, draft.at(*path), message, signal.id)
-        for condition, place in _leaves(signal.condition, root)
-        for code, path, message in _faults(condition, place)
-    ]
-    yield from faults
-    if not faults:
-        for severity, code, path, message in _certainties(signal.condition, root):
-            yield Finding(severity, code, draft.at(*path), message, signal.id)
+def judge(draft: Draft, node: int, signal: Signal, variables: Variables) -> Iterator[Finding]:
+    """Yield what is wrong with the conditions of the signal, which is the draft's node of that index."""
+    for name, group in (("condition", signal.condition), ("again", signal.again)):
+        if group is None:
+            continue
+        root: Path = ("nodes", node, name)
+        faults = [
+            Finding(Severity.ERROR, code, draft.at(*path), message, signal.id)
+            for condition, place in _leaves(group, root)
+            for code, path, message in _faults(condition, place, variables)
+        ]
+        yield from faults
+        if not faults:
+            for severity, code, path, message in _certainties(group, root):
+                yield Finding(severity, code, draft.at(*path), message, signal.id)
 
 
 def _leaves(group: Group, path: Path) -> Iterator[tuple[Condition, Path]]:
@@ -54,12 +70,16 @@ def _leaves(group: Group, path: Path) -> Iterator[tuple[Condition, Path]]:
             yield member, (*path, i)
 
 
-def _faults(condition: Condition, path: Path) -> Iterator[tuple[str, Path, str]]:
+def _faults(condition: Condition, path: Path, variables: Variables) -> Iterator[tuple[str, Path, str]]:
     """Yield why a comparison makes no sense whatever the data."""
     places: list[Path] = [(*path, "left"), *((*path, "right", i) for i in range(len(condition.right)))]
-    types = [_type(operand) for operand in operands(condition)]
-    wanted = types[0] if condition.op in _EQUALITIES else "number"
+    types = [type_of(operand, variables) for operand in operands(condition)]
+    ordered = Type.TIME if Type.TIME in types[:1] else Type.NUMBER
+    wanted = types[0] if condition.op in _EQUALITIES else ordered
     for found, place in zip(types, places, strict=True):
+        if found is None:
+            yield "type-mismatch", place, "this puts values together that do not go together: it is never known"
+            return
         if found != wanted:
             message = f"{condition.op.value} compares a {wanted} here, this is a {found}: they never match"
             yield "type-mismatch", place, message
@@ -71,10 +91,9 @@ def _faults(condition: Condition, path: Path) -> Iterator[tuple[str, Path, str]]
             yield "empty-range", places[2], message
 
 
-def _type(operand: Operand) -> str:
-    if not isinstance(operand, Constant) or isinstance(operand.value, float):
-        return "number"
-    return "truth value" if isinstance(operand.value, bool) else "text"
+def _decided_by_constants(condition: Condition) -> bool:
+    leaves = [leaf for operand in operands(condition) for leaf in walk(operand)]
+    return not any(isinstance(leaf, Asked | Column) for leaf in leaves)
 
 
 def _certainties(group: Group, root: Path) -> Iterator[tuple[Severity, str, Path, str]]:
@@ -121,8 +140,8 @@ def _can(member: Condition | Group) -> tuple[bool, bool]:
 
 def _decided(condition: Condition) -> tuple[bool, bool]:
     left, right = condition.left, condition.right[0]
-    if all(isinstance(o, Constant) for o in operands(condition)):
-        truth = Evaluator(lambda o, _: o.value if isinstance(o, Constant) else math.nan, 1.0, []).condition(condition)
+    if _decided_by_constants(condition):
+        truth = Evaluator(lambda _o, _b: math.nan, 1.0, []).condition(condition)
         return bool(truth), not truth
     if left == right and condition.op not in (*_RANGES, Op.IN, Op.NOT_IN):
         truth = condition.op in (Op.LE, Op.GE, Op.EQ)

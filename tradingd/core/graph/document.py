@@ -14,84 +14,18 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tradingd.core.graph.expressions import comparisons, live, walk
 from tradingd.model.trading import AlertType, OptionChoice, OrderType, Product, Side
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tradingd.core.graph.expressions import Group, Operand
     from tradingd.model.indicator import IndicatorDecl
     from tradingd.model.instrument import InstrumentKind
     from tradingd.model.market import Timeframe
 
-VERSION = 1
-
-
-class Op(enum.StrEnum):
-    """How two operands are compared."""
-
-    LT = "<"
-    GT = ">"
-    LE = "<="
-    GE = ">="
-    EQ = "=="
-    NE = "!="
-    CROSSES_ABOVE = "crosses_above"
-    CROSSES_BELOW = "crosses_below"
-    BETWEEN = "between"
-    NOT_BETWEEN = "not_between"
-    IN = "in"
-    NOT_IN = "not_in"
-
-
-class Logic(enum.StrEnum):
-    """How a group joins its members; `not` negates its single member."""
-
-    AND = "and"
-    OR = "or"
-    NOT = "not"
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A number, or a text or truth value that only equality understands."""
-
-    value: float | str | bool
-
-
-@dataclass(frozen=True, slots=True)
-class IndicatorValue:
-    """An output of a declared indicator, `back` closed bars before the last."""
-
-    key: str
-    output: str
-    back: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """A field of a closed bar: open, high, low, close, volume; `back` bars before the last."""
-
-    field: str
-    back: int = 0
-
-
-Operand = Constant | IndicatorValue | Candle
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One comparison. `right` has one operand, two for (not_)between (lower, upper), any number for (not_)in."""
-
-    id: str
-    left: Operand
-    op: Op
-    right: tuple[Operand, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Comparisons and groups joined by one logic; never empty."""
-
-    logic: Logic
-    members: tuple[Condition | Group, ...]
+VERSION = 2
 
 
 class Kind(enum.StrEnum):
@@ -101,7 +35,10 @@ class Kind(enum.StrEnum):
     SIGNAL = "signal"
     ENTRY = "entry"
     EXIT = "exit"
+    MODIFY = "modify"
     ALERT = "alert"
+    SQUARE_OFF = "square_off"
+    END = "end"
 
 
 class Trigger(enum.StrEnum):
@@ -109,6 +46,51 @@ class Trigger(enum.StrEnum):
 
     LEVEL = "level"
     EDGE = "edge"
+
+
+# --- positions ---------------------------------------------------------------------------------------------------
+
+
+class Measure(enum.StrEnum):
+    """What a distance from the entry price is told in: points, percent of it, money of the position; or a price."""
+
+    POINTS = "points"
+    PERCENTAGE = "percentage"
+    PNL = "pnl"
+    PRICE = "price"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How far from the entry price something is, or at which price."""
+
+    measure: Measure
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A stop that follows: for every `step` that the price went a position's way, it moves by `shift`.
+
+    It begins `distance` behind the entry price; without one it begins at the stop, and where there is none at the
+    entry price, from the first step on. A `step` of zero follows every price. `underlying`: by its price, not by
+    the contract's.
+    """
+
+    measure: Measure
+    distance: Decimal | None
+    step: Decimal
+    shift: Decimal
+    underlying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Where a position is closed by its price alone; what is none is not there."""
+
+    stop: Level | None = None
+    target: Level | None = None
+    trail: Trail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +108,7 @@ class Leg:
     product: Product
     choice: OptionChoice | None
     max_entries: int | None
+    protection: Protection = Protection()
 
 
 class ExitQuantity(enum.StrEnum):
@@ -144,6 +127,9 @@ class ReEntry:
     limit: int | None
 
 
+# --- nodes -------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """Where a strategy begins."""
@@ -155,13 +141,27 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Waits for its condition."""
+    """Waits for its condition; `again` is another one for the runs of re-entries.
+
+    When it fires it stores `variables` and updates globals, each name with what it becomes. With `re_entry` it lets
+    the entries that it leads to run again; `target` is the one that the drawing says it means.
+    """
 
     id: str
     label: str
     condition: Group
     trigger: Trigger
+    again: Group | None = None
+    variables: tuple[tuple[str, Operand], ...] = ()
+    updates: tuple[tuple[str, Operand], ...] = ()
+    re_entry: ReEntry | None = None
+    target: str | None = None
     kind: Kind = Kind.SIGNAL
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Its conditions: one, or two where re-entries have their own."""
+        return (self.condition,) if self.again is None else (self.condition, self.again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,23 @@ class Exit:
     re_entry: ReEntry | None
     kind: Kind = Kind.EXIT
 
+    def covers(self, leg: Leg) -> bool:
+        """Whether it closes what the leg opens."""
+        if self.vpi is not None:
+            return self.vpi == leg.vpi
+        return self.tag is None or self.tag == leg.tag
+
+
+@dataclass(frozen=True, slots=True)
+class Modify:
+    """Sets where one slot's position is closed by its price; what the protection leaves open stays as it was."""
+
+    id: str
+    label: str
+    vpi: str
+    protection: Protection
+    kind: Kind = Kind.MODIFY
+
 
 @dataclass(frozen=True, slots=True)
 class AlertNode:
@@ -204,25 +221,132 @@ class AlertNode:
     kind: Kind = Kind.ALERT
 
 
-Node = Start | Signal | Entry | Exit | AlertNode
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of every session: a second of its day, or so many ns before its end."""
+
+    second: int | None = None
+    before_close: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SquareOff:
+    """Ends the strategy for the session once armed and any of its conditions holds; closes everything if `closes`.
+
+    `profit` and `loss` are amounts of the session's P&L after charges, both above zero. `message` is told where it
+    is not empty.
+    """
+
+    id: str
+    label: str
+    immediate: bool
+    at: Clock | None = None
+    profit: Decimal | None = None
+    loss: Decimal | None = None
+    closes: bool = True
+    message: str = ""
+    kind: Kind = Kind.SQUARE_OFF
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a path is finished."""
+
+    id: str
+    label: str
+    kind: Kind = Kind.END
+
+
+Node = Start | Signal | Entry | Exit | Modify | AlertNode | SquareOff | End
+
+
+# --- the document ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One instrument and timeframe that is read; `indicators` maps the document's keys to declarations."""
+
+    name: str
+    exchange: str
+    symbol: str
+    timeframe: Timeframe
+    indicators: tuple[tuple[str, IndicatorDecl], ...]
+
+    @property
+    def instrument(self) -> str:
+        """The instrument's id."""
+        return f"{self.exchange}:{self.symbol}"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One strategy. `indicators` maps the document's keys to declarations; nodes and edges keep their order."""
+    """One strategy; nodes and edges keep their order.
+
+    `lines` are what it reads, the shortest timeframe of what it trades first. `variables` are the strategy's own
+    numbers with their first values.
+    """
 
     id: str
     name: str
-    symbol: str
-    exchange: str
+    lines: tuple[Watched, ...]
     instrument_kind: InstrumentKind
-    timeframe: Timeframe
-    indicators: tuple[tuple[str, IndicatorDecl], ...]
     product: Product | None  # strategyType where the drawing says one
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
     dialect: str
+    variables: tuple[tuple[str, float], ...] = ()
     version: int = VERSION
+
+    @property
+    def exchange(self) -> str:
+        """Where what is traded, or its underlying, is listed."""
+        return self.lines[0].exchange
+
+    @property
+    def symbol(self) -> str:
+        """What is traded, or its underlying."""
+        return self.lines[0].symbol
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """The width of the bars that pace the strategy."""
+        return self.lines[0].timeframe
+
+    @property
+    def way_back(self) -> frozenset[tuple[str, str]]:
+        """The edges by which re-entry signals lead back to entries: no part of the order of nodes."""
+        kinds = {node.id: node for node in self.nodes}
+        return frozenset(
+            (source, target)
+            for source, target in self.edges
+            if isinstance(signal := kinds.get(source), Signal)
+            and signal.re_entry is not None
+            and isinstance(kinds.get(target), Entry)
+        )
+
+    @property
+    def square_offs(self) -> tuple[Clock, ...]:
+        """When the drawing itself ends every session: the times of square-offs that hang on start."""
+        first = {target for source, target in self.edges if source == self.start.id}
+        drawn = (node for node in self.nodes if isinstance(node, SquareOff) and node.closes and node.id in first)
+        return tuple(node.at for node in drawn if node.at is not None)
+
+    def operands(self) -> Iterator[Operand]:
+        """Yield every expression of every signal, each with all that it is made of."""
+        for node in self.nodes:
+            if isinstance(node, Signal):
+                for operand in reads(node):
+                    yield from walk(operand)
+
+    @property
+    def live(self) -> bool:
+        """Whether something is to be looked at between bars: a live operand, or a position's own stop."""
+        if any(live(operand) for operand in self.operands()):
+            return True
+        protected = [leg.protection for leg in self.legs] + [n.protection for n in self.nodes if isinstance(n, Modify)]
+        results = any(isinstance(n, SquareOff) and (n.profit or n.loss) is not None for n in self.nodes)
+        return results or any(p != Protection() for p in protected)
 
     @property
     def start(self) -> Start:
@@ -258,6 +382,16 @@ class Document:
     def hash(self) -> str:
         """SHA-256 of the canonical bytes, in hex."""
         return hashlib.sha256(self.canonical()).hexdigest()
+
+
+def reads(signal: Signal) -> Iterator[Operand]:
+    """Yield what a signal compares, stores, and makes of global variables."""
+    for group in signal.groups:
+        for condition in comparisons(group):
+            yield condition.left
+            yield from condition.right
+    for _, operand in (*signal.variables, *signal.updates):
+        yield operand
 
 
 def _plain(value: Any) -> str:

@@ -19,10 +19,14 @@ Pointers = Mapping[tuple[str | int, ...], str]
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A node that could not be read: its id (empty: none) and kind (none: unknown) are all there is of it."""
+    """A node that could not be read: its id (empty: none) and kind (none: unknown) are nearly all there is of it.
+
+    `returns`: it is a signal that leads back to an entry.
+    """
 
     id: str
     kind: Kind | None
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

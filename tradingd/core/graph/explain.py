@@ -10,29 +10,28 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tradingd.core.graph.conditions import CROSSES
 from tradingd.core.graph.document import (
     AlertNode,
-    Candle,
-    Condition,
-    Constant,
+    End,
     Entry,
     Exit,
     ExitQuantity,
-    Group,
-    IndicatorValue,
     Kind,
-    Logic,
-    Op,
+    Measure,
+    Modify,
+    Protection,
     Signal,
+    SquareOff,
     Trigger,
 )
 from tradingd.core.graph.verify import ranks
+from tradingd.core.graph.words import clock_in_words, condition_in_words, operand_in_words
 from tradingd.model.instrument import InstrumentKind
+from tradingd.model.market import MINUTE
 from tradingd.model.trading import OrderType, Product
 
 if TYPE_CHECKING:
-    from tradingd.core.graph.document import Document, Leg, Node, Operand
+    from tradingd.core.graph.document import Document, Leg, Node
     from tradingd.model.trading import OptionChoice
 
 _TRADED = {
@@ -46,19 +45,24 @@ _SHAPES = {
     Kind.ENTRY: ("[", "]"),
     Kind.EXIT: ("[/", "/]"),
     Kind.ALERT: (">", "]"),
+    Kind.MODIFY: ("[\\", "\\]"),
+    Kind.SQUARE_OFF: ("((", "))"),
+    Kind.END: ("(", ")"),
 }
 _LABEL_MAX = 120
 
 
 def in_words(document: Document) -> str:
     """Return the strategy as lines of text: what it watches, then each node in the order of its rank."""
-    rank = ranks((node.id for node in document.nodes), document.edges)
+    back = document.way_back
+    rank = ranks((node.id for node in document.nodes), (edge for edge in document.edges if edge not in back))
     children: dict[str, list[str]] = defaultdict(list)
     for source, target in document.edges:
         children[source].append(target)
-    outputs = {key: decl.name for key, decl in document.indicators}
     lines = [f"{document.name or document.id}", f"  {_watches(document)}"]
-    lines += [f"  {key} is {decl}" for key, decl in document.indicators]
+    for watched in document.lines:
+        lines += [f"  {key} is {decl}" for key, decl in watched.indicators]
+    lines += [f"  {name} begins at {value:g}" for name, value in document.variables]
     if document.intraday:
         lines.append("  intraday: flat before the end of each session")
     elif document.product is Product.CARRY_FORWARD:
@@ -67,67 +71,20 @@ def in_words(document: Document) -> str:
     width = max(len(node.id) for node in document.nodes)
     for node in sorted(document.nodes, key=lambda n: (rank[n.id], n.id)):
         arms = f" -> {', '.join(children[node.id])}" if children[node.id] else ""
-        lines.append(f"{rank[node.id]:3}  {node.id:{width}}  {_does(node, outputs)}{arms}")
+        lines.append(f"{rank[node.id]:3}  {node.id:{width}}  {_does(node, document)}{arms}")
     return "\n".join(lines) + "\n"
 
 
 def mermaid(document: Document) -> str:
     """Return the strategy as a mermaid flowchart."""
-    outputs = {key: decl.name for key, decl in document.indicators}
     names = {node.id: f"n{i}" for i, node in enumerate(document.nodes)}
     lines = ["flowchart TD"]
     for node in document.nodes:
         opening, closing = _SHAPES[node.kind]
-        title = f"{_escaped(node.label or node.id)}<br/>{_escaped(_does(node, outputs))}"
+        title = f"{_escaped(node.label or node.id)}<br/>{_escaped(_does(node, document))}"
         lines.append(f'    {names[node.id]}{opening}"{title}"{closing}')
     lines += [f"    {names[source]} --> {names[target]}" for source, target in document.edges]
     return "\n".join(lines) + "\n"
-
-
-def condition_in_words(member: Condition | Group, outputs: dict[str, str]) -> str:
-    """Return a condition as a person writes it; `outputs` has each indicator's own name, which needs no telling."""
-    if isinstance(member, Condition):
-        return _comparison(member, outputs)
-    parts = [
-        f"({text})" if isinstance(part, Group) and part.logic is not Logic.NOT and len(part.members) > 1 else text
-        for part, text in ((m, condition_in_words(m, outputs)) for m in member.members)
-    ]
-    if member.logic is Logic.NOT:
-        return f"not {parts[0]}" if parts[0].startswith("(") else f"not ({parts[0]})"
-    return f" {member.logic.value} ".join(parts)
-
-
-def _comparison(condition: Condition, outputs: dict[str, str]) -> str:
-    left, *right = (_operand(o, outputs) for o in (condition.left, *condition.right))
-    match condition.op:
-        case Op.BETWEEN | Op.NOT_BETWEEN:
-            return f"{left} {condition.op.value.replace('_', ' ')} {right[0]} and {right[1]}"
-        case Op.IN | Op.NOT_IN:
-            return f"{left} {condition.op.value.replace('_', ' ')} ({', '.join(right)})"
-        case op if op in CROSSES:
-            return f"{left} {op.value.replace('_', ' ')} {right[0]}"
-        case op:
-            return f"{left} {op.value} {right[0]}"
-
-
-def _operand(operand: Operand, outputs: dict[str, str]) -> str:
-    match operand:
-        case Constant(value):
-            return (
-                f"{value:g}"
-                if isinstance(value, float)
-                else repr(value)
-                if isinstance(value, str)
-                else str(value).lower()
-            )
-        case IndicatorValue(key, output, back):
-            return _ago(key if output == outputs.get(key) else f"{key}.{output}", back)
-        case Candle(field, back):
-            return _ago(field, back)
-
-
-def _ago(name: str, back: int) -> str:
-    return name if not back else f"{name} [{back} bar{'s' if back > 1 else ''} before]"
 
 
 def _watches(document: Document) -> str:
@@ -136,19 +93,71 @@ def _watches(document: Document) -> str:
     return f"watches closed {document.timeframe} bars of {watched}, trades {kind}{document.symbol}"
 
 
-def _does(node: Node, outputs: dict[str, str]) -> str:
+def _does(node: Node, document: Document) -> str:  # noqa: PLR0911 - one line a node
     match node:
         case Signal():
             once = "becomes true: " if node.trigger is Trigger.EDGE else ""
-            return f"waits until {once}{condition_in_words(node.condition, outputs)}"
+            return f"waits until {once}{condition_in_words(node.condition, document)}{_more(node, document)}"
         case Entry():
             return "; ".join(_leg(leg) for leg in sorted(node.legs, key=lambda leg: leg.priority))
         case Exit():
             return _closes(node)
         case AlertNode():
             return f"alerts ({node.type.value}): {' '.join(node.message.split())}"
+        case Modify():
+            return f"sets {_guarded(node.protection)} of position {node.vpi}"
+        case SquareOff():
+            return _ends(node)
+        case End():
+            return "ends this path"
         case _:
             return "begins each session"
+
+
+def _more(node: Signal, document: Document) -> str:
+    """Say what else a signal does than to fire."""
+    parts = []
+    if node.again is not None:
+        parts.append(f"in a re-entry: {condition_in_words(node.again, document)}")
+    parts += [f"keeps {name} = {operand_in_words(operand, document)}" for name, operand in node.variables]
+    parts += [f"sets {name} to {operand_in_words(operand, document)}" for name, operand in node.updates]
+    if node.re_entry is not None:
+        times = "without limit" if node.re_entry.limit is None else f"at most {node.re_entry.limit} times"
+        parts.append(f"then enters again, {times} (group {node.re_entry.group})")
+    return "".join(f"; {part}" for part in parts)
+
+
+def _ends(node: SquareOff) -> str:
+    when = []
+    if node.immediate:
+        when.append("at once")
+    if node.at is not None and node.at.second is not None:
+        when.append(f"at {clock_in_words(node.at.second)}")
+    if node.at is not None and node.at.before_close is not None:
+        when.append(f"{node.at.before_close // MINUTE} min before the session's end")
+    if node.profit is not None:
+        when.append(f"at a profit of {node.profit.normalize():f}")
+    if node.loss is not None:
+        when.append(f"at a loss of {node.loss.normalize():f}")
+    what = "closes everything and ends" if node.closes else "ends, leaving open what is open,"
+    return f"{what} {' or '.join(when) or 'never'}"
+
+
+_UNITS = {Measure.POINTS: " points", Measure.PERCENTAGE: " %", Measure.PNL: " in money", Measure.PRICE: ""}
+
+
+def _guarded(protection: Protection) -> str:
+    parts = [
+        f"{name} {level.value.normalize():f}{_UNITS[level.measure]}"
+        for name, level in (("stop", protection.stop), ("target", protection.target))
+        if level is not None
+    ]
+    trail = protection.trail
+    if trail is not None:
+        begin = "" if trail.distance is None else f" {trail.distance.normalize():f}{_UNITS[trail.measure]} behind"
+        step = f", {trail.shift.normalize():f} for every {trail.step.normalize():f}" if trail.step else ""
+        parts.append(f"trail{begin}{step}{' of the underlying' if trail.underlying else ''}")
+    return ", ".join(parts)
 
 
 def _leg(leg: Leg) -> str:
@@ -159,7 +168,10 @@ def _leg(leg: Leg) -> str:
     tag = f", tag {leg.tag}" if leg.tag else ""
     most = f", at most {leg.max_entries} times a session" if leg.max_entries else ""
     kept = leg.product.value.replace("_", " ")
-    return f"{stage}{leg.side.value}s {lots}{contract} {_price(leg)}, {kept}{lot} (position {leg.vpi}{tag}){most}"
+    guard = f", {_guarded(leg.protection)}" if leg.protection != Protection() else ""
+    return (
+        f"{stage}{leg.side.value}s {lots}{contract} {_price(leg)}, {kept}{lot} (position {leg.vpi}{tag}){most}{guard}"
+    )
 
 
 def _contract(choice: OptionChoice) -> str:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tradingd.core.graph.dialects import seed, seed_schema, text
+from tradingd.core.graph.dialects import builder, builder_schema, seed, seed_schema, text
 from tradingd.core.graph.dialects.findings import FINDINGS_MAX
 from tradingd.core.graph.verify import examine, facts
 from tradingd.model.errors import DocumentError, Finding, Severity
@@ -19,7 +19,7 @@ from tradingd.model.instrument import InstrumentKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tradingd.core.graph.dialects.seed import Declare, KindOf
+    from tradingd.core.graph.dialects.reader import Declare, KindOf
     from tradingd.core.graph.document import Document
     from tradingd.model.indicator import IndicatorSpec
 
@@ -48,11 +48,9 @@ def load(
     raw, findings = text.read(source)
     if raw is None and findings:
         return Loaded(None, _ordered(findings))
-    if _is_builder(raw):
-        message = "this document is of the builder dialect, which is not supported yet"
-        return Loaded(None, _ordered([*findings, Finding(Severity.ERROR, "dialect-unsupported", "", message)]))
+    dialect = builder if _is_builder(raw) else seed
     findings = [replace(finding, node=_node(finding.pointer, raw)) for finding in findings]
-    draft, faults = seed.read(raw, catalog, declare, kind_of)
+    draft, faults = dialect.read(raw, catalog, declare, kind_of)
     told = {finding.pointer for finding in findings}
     findings += [fault for fault in faults if fault.pointer not in told]
     if draft is not None:
@@ -80,14 +78,24 @@ def parse(
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of what `load` reads."""
-    return seed_schema.schema()
+    """Return the JSON Schema (2020-12) of what `load` reads, in either dialect."""
+    dialects = {"seed": seed_schema.schema(), "builder": builder_schema.schema()}
+    definitions: dict[str, Any] = {}
+    for name, one in dialects.items():
+        one.pop("$schema")
+        definitions |= one.pop("$defs")
+        definitions[name] = one
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Strategy",
+        "anyOf": [{"$ref": f"#/$defs/{name}"} for name in dialects],
+        "$defs": definitions,
+    }
 
 
 def _is_builder(raw: Any) -> bool:
     """Whether a start node speaks the builder dialect: an instrument configuration, and no flat symbol."""
-    inner = raw.get("strategy", raw) if isinstance(raw, dict) else None  # a database row holds it one level down
-    nodes = inner.get("nodes") if isinstance(inner, dict) else None
+    nodes = _drawn(raw)
     for node in nodes if isinstance(nodes, list) else ():
         data = node.get("data") if isinstance(node, dict) and node.get("type") == "startNode" else None
         if isinstance(data, dict) and "tradingInstrumentConfig" in data and "symbol" not in data:
@@ -95,10 +103,17 @@ def _is_builder(raw: Any) -> bool:
     return False
 
 
+def _drawn(raw: Any) -> Any:
+    """Return the nodes of a document, none where they are not found."""
+    for key in builder.within(raw):
+        raw = raw[key]
+    return raw.get("nodes") if isinstance(raw, dict) else None
+
+
 def _node(pointer: str, raw: Any) -> str:
     """Return the id of the node that a pointer leads into, empty where it leads elsewhere."""
-    nodes = raw.get("nodes") if isinstance(raw, dict) else None
-    match pointer.split("/"):
+    nodes = _drawn(raw)
+    match pointer.removeprefix("/strategy").split("/"):
         case ["", "nodes", index, *_] if isinstance(nodes, list) and isinstance(nodes[int(index)], dict):
             name = nodes[int(index)].get("id")
             return name if isinstance(name, str) else ""

@@ -7,35 +7,43 @@ one plan serves every session, and `tradingd explain --code` prints exactly what
 from __future__ import annotations
 
 import graphlib
-import keyword
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tradingd.core.graph.conditions import Writer, look_back
-from tradingd.core.graph.document import (
-    AlertNode,
+from tradingd.core.graph.conditions import look_back
+from tradingd.core.graph.document import AlertNode, Document, Entry, Exit, Kind, Node, Signal, reads
+from tradingd.core.graph.expressions import (
     Candle,
-    Document,
-    Entry,
-    Exit,
+    CandleAt,
+    CandleRange,
+    Column,
+    CurrentTime,
+    ExternalTrigger,
     IndicatorValue,
-    Kind,
-    Node,
-    Operand,
-    Signal,
-    Trigger,
+    Live,
+    Pnl,
+    PositionValue,
+    Trailing,
+    comparisons,
+    forming,
+    live,
+    walk,
 )
+from tradingd.core.graph.source import Text, names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
-KIND_ORDER = {Kind.START: 0, Kind.EXIT: 1, Kind.SIGNAL: 2, Kind.ENTRY: 3, Kind.ALERT: 4}
-"""Which of two nodes of one rank goes first."""
+    from tradingd.core.graph.expressions import Operand
+    from tradingd.core.graph.source import Functions
+
+KIND_ORDER = {
+    Kind.START: 0, Kind.SQUARE_OFF: 1, Kind.EXIT: 2, Kind.MODIFY: 3, Kind.SIGNAL: 4, Kind.ENTRY: 5, Kind.ALERT: 6,
+    Kind.END: 7,
+}  # fmt: skip
+"""Which of two nodes of one rank goes first; an end of everything goes before all ranks."""
 
 _BOUNDARY = (Kind.START, Kind.ENTRY, Kind.EXIT)
-_RESERVED = re.compile(r"_|c_|round$|tick$|signal_\d+_")
-"""Names the generated source uses itself, or that Python gives a meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +56,23 @@ class OuterExit:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveReads:
+    """Whose prices a signal is looked at with: instruments by id, and what slots hold; `lines` it reads bars of."""
+
+    instruments: frozenset[str]
+    slots: tuple[str, ...]
+    lines: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the runtime needs to know of a document besides the nodes themselves.
 
     `key` orders nodes within an instant: rank (longest path from start), kind, id. `first_signals` gives, for
     an entry, the signals a re-entry arms again; `outer_exits` the exits of its slots that hang on start, whose
     signals are armed again when the entry opens something. `repeating` signals lead to alerts only; `entry_side`
-    signals lead to an entry, with the bars before the last that their conditions read.
+    signals lead to an entry, with the bars before the last that their conditions read. `columns` names the list of
+    each operand that reads closed bars, `asked` the function of each that is asked for at the moment.
     """
 
     document: Document
@@ -65,10 +83,31 @@ class Plan:
     outer_exits: Mapping[str, tuple[OuterExit, ...]]
     repeating: frozenset[str]
     entry_side: Mapping[str, int]
-    look_back: Mapping[Operand, int]
+    look_back: Mapping[Column, int]
     columns: Mapping[Operand, str]
-    functions: Mapping[str, tuple[str, str | None, str | None]]
+    asked: Mapping[Operand, str]
+    functions: Mapping[str, Functions]
+    live: Mapping[str, LiveReads]
+    clocks: Mapping[str, tuple[Operand, ...]]
+    pulses: Mapping[str, frozenset[str]]
+    searched: Mapping[int, frozenset[str]]
     source: str = field(repr=False)
+
+    @property
+    def moving(self) -> bool:
+        """Whether something is to be looked at between bars, so that a way through a bar is assumed where bars come."""
+        return self.document.live
+
+    @property
+    def quoting(self) -> bool:
+        """Whether more of a tick is read than its price, or the bar that forms."""
+        quotes = any(isinstance(o, Live) and o.field != "ltp" for o in self.asked)
+        return quotes or any(map(forming, self.asked))
+
+    def needs(self, line: int) -> list[tuple[Column, int]]:
+        """Return the columns of a line that must be declared, with how far back each is read."""
+        closed = [(o, back) for o, back in self.look_back.items() if o.line == line]
+        return closed + [(o, 0) for o in self.asked if isinstance(o, Column) and o.line == line]
 
 
 def plan(document: Document) -> Plan:
@@ -79,25 +118,30 @@ def plan(document: Document) -> Plan:
     """
     nodes = {n.id: n for n in document.nodes}
     parents: dict[str, list[str]] = {i: [] for i in nodes}
+    back = document.way_back
     for source, target in document.edges:
-        if source not in parents[target]:
+        if source not in parents[target] and (source, target) not in back:
             parents[target].append(source)
     order = tuple(graphlib.TopologicalSorter(parents).static_order())
     rank: dict[str, int] = {}
     for i in order:
         rank[i] = max((rank[p] + 1 for p in parents[i]), default=0)
-    key = {i: (rank[i], KIND_ORDER[nodes[i].kind], i) for i in nodes}
-    children = {i: tuple(sorted((c for c in nodes if i in parents[c]), key=key.__getitem__)) for i in nodes}
+    first = {i: -1 if nodes[i].kind is Kind.SQUARE_OFF else rank[i] for i in nodes}
+    key = {i: (first[i], KIND_ORDER[nodes[i].kind], i) for i in nodes}
+    armed_by = {i: {*parents[i], *(source for source, target in back if target == i)} for i in nodes}
+    children = {i: tuple(sorted((c for c in nodes if i in armed_by[c]), key=key.__getitem__)) for i in nodes}
     paths = _Paths(nodes, parents, key)
     signals = [n for n in sorted(document.nodes, key=lambda n: key[n.id]) if isinstance(n, Signal)]
-    reach: dict[Operand, int] = {}
-    for signal in signals:
-        for operand, back in look_back(signal.condition).items():
-            reach[operand] = max(reach.get(operand, 0), back)
-    columns = _columns(document, reach)
+    reach = look_back(
+        (g for n in signals for g in n.groups), (operand for signal in signals for operand in reads(signal))
+    )
+    columns, asked = names(document, reach)
     repeating = frozenset(n.id for n in signals if _repeats(n.id, nodes, parents, children))
     guards = frozenset(n.id for n in signals if paths.leads_to(n.id, Kind.EXIT))
-    functions, source_text = _write(signals, columns, repeating, guards)
+    text = Text({**columns, **asked})
+    functions = {
+        n.id: text.add(number, n, tracks=n.id in repeating, guard=n.id in guards) for number, n in enumerate(signals, 1)
+    }
     entries = [n for n in document.nodes if isinstance(n, Entry)]
     return Plan(
         document=document,
@@ -108,22 +152,68 @@ def plan(document: Document) -> Plan:
         outer_exits={e.id: paths.outer_exits(e) for e in entries},
         repeating=repeating,
         entry_side={
-            n.id: max(look_back(n.condition).values(), default=0) for n in signals if paths.leads_to(n.id, Kind.ENTRY)
+            n.id: max(look_back(n.groups).values(), default=0) for n in signals if paths.leads_to(n.id, Kind.ENTRY)
         },
         look_back=reach,
         columns=columns,
+        asked=asked,
         functions=functions,
-        source=source_text,
+        live={n.id: found for n in signals if (found := _live_reads(n, document)) is not None},
+        clocks={n.id: times for n in signals if (times := _clocks(n))},
+        pulses={n.id: frozenset(o.pulse for o in _leaves(n) if isinstance(o, ExternalTrigger)) for n in signals},
+        searched=_searched(document),
+        source="\n".join(text.lines),
     )
 
 
-def targets(exit_: Exit, entry: Entry) -> bool:
-    """Whether the exit closes any slot the entry opens."""
-    if exit_.vpi is not None:
-        return any(leg.vpi == exit_.vpi for leg in entry.legs)
-    if exit_.tag is not None:
-        return any(leg.tag == exit_.tag for leg in entry.legs)
-    return True
+def _leaves(signal: Signal) -> Iterator[Operand]:
+    for group in signal.groups:
+        for condition in comparisons(group):
+            for operand in (condition.left, *condition.right):
+                yield from walk(operand)
+
+
+def _live_reads(signal: Signal, document: Document) -> LiveReads | None:
+    """Return whose prices a signal is looked at with, none where bars are enough."""
+    leaves = list(_leaves(signal))
+    if not any(map(live, leaves)):
+        return None
+    instruments: dict[str, None] = {}
+    slots: dict[str, None] = {}
+    for leaf in leaves:
+        match leaf:
+            case Live(_, line, ""):
+                instruments[document.lines[line].instrument] = None
+            case Pnl(_, vpi, underlying):
+                slots |= dict.fromkeys([vpi] if vpi else [leg.vpi for leg in document.legs])
+                if underlying:
+                    instruments[document.lines[0].instrument] = None
+            case Live(_, _, vpi) | PositionValue(vpi, _) | Trailing(vpi):
+                slots[vpi] = None
+            case IndicatorValue() | Candle() if forming(leaf):
+                instruments[document.lines[leaf.line].instrument] = None
+    lines = frozenset(leaf.line for leaf in leaves if isinstance(leaf, Column | CandleAt | CandleRange))
+    return LiveReads(frozenset(instruments), tuple(slots), lines)
+
+
+def _clocks(signal: Signal) -> tuple[Operand, ...]:
+    """Return what a signal compares the time with."""
+    found: dict[Operand, None] = {}
+    for group in signal.groups:
+        for condition in comparisons(group):
+            sides = (condition.left, *condition.right)
+            if any(isinstance(side, CurrentTime) for side in sides):
+                found |= dict.fromkeys(s for s in sides if not any(isinstance(o, CurrentTime) for o in walk(s)))
+    return tuple(found)
+
+
+def _searched(document: Document) -> dict[int, frozenset[str]]:
+    """Return the fields of each line that are searched by time."""
+    fields: dict[int, set[str]] = {}
+    for operand in document.operands():
+        if isinstance(operand, CandleAt | CandleRange):
+            fields.setdefault(operand.line, {"ts_open"}).add(operand.field)
+    return {line: frozenset(names) for line, names in sorted(fields.items())}
 
 
 class _Paths:
@@ -147,7 +237,7 @@ class _Paths:
         """Return the exits of the entry's slots that hang on start."""
         found = []
         for node in sorted(self._nodes.values(), key=lambda n: self._key[n.id]):
-            if isinstance(node, Exit) and targets(node, entry):
+            if isinstance(node, Exit) and any(map(node.covers, entry.legs)):
                 first = self.first_signals(node.id, (Kind.START,))
                 if first:
                     found.append(OuterExit(node.id, first, (*sorted(self._between(node.id)), node.id)))
@@ -191,80 +281,6 @@ def _repeats(
             waiting.extend(children[i])
     kinds = {nodes[i].kind for i in below}
     first = any(nodes[p].kind is not Kind.SIGNAL for p in parents[signal])
-    return first and kinds <= {Kind.SIGNAL, Kind.ALERT} and any(isinstance(nodes[i], AlertNode) for i in below)
-
-
-def _columns(document: Document, reach: Mapping[Operand, int]) -> dict[Operand, str]:
-    """Name a list for every operand that reads the market; operands that differ in look-back only share one."""
-    defaults = {key: decl.name for key, decl in document.indicators}
-    names: dict[Operand, str] = {}
-    taken: dict[str, Operand] = {}
-    for operand in reach:
-        if isinstance(operand, Candle):
-            bare: Operand = Candle(operand.field)
-            wish = operand.field
-        elif isinstance(operand, IndicatorValue):
-            bare = IndicatorValue(operand.key, operand.output)
-            wish = operand.key if operand.output == defaults[operand.key] else f"{operand.key}_{operand.output}"
-        else:
-            continue
-        wish = re.sub(r"\W", "_", wish, flags=re.ASCII)
-        if not wish.isidentifier() or keyword.iskeyword(wish) or _RESERVED.match(wish):
-            wish = f"c_{wish}"
-        while taken.setdefault(wish, bare) != bare:
-            wish += "_"
-        names[operand] = wish
-    return names
-
-
-def _write(
-    signals: list[Signal], columns: Mapping[Operand, str], repeating: frozenset[str], guards: frozenset[str]
-) -> tuple[dict[str, tuple[str, str | None, str | None]], str]:
-    writer = Writer(columns.__getitem__)
-    functions: dict[str, tuple[str, str | None, str | None]] = {}
-    lines: list[str] = []
-    for number, signal in enumerate(signals, 1):
-        stem = f"signal_{number}"
-        tracks = signal.trigger is Trigger.EDGE or signal.id in repeating
-        guard = signal.id in guards
-        functions[signal.id] = (
-            f"{stem}_is_true", f"{stem}_is_false" if tracks else None, f"{stem}_stirs" if guard else None,
-        )  # fmt: skip
-        comment = f"# {signal.id}" + (f": {signal.label}" if signal.label else "")
-        comment = "".join(c if c.isprintable() else " " for c in comment)  # one line of Python, whatever the label
-        lines += [
-            " ".join(comment.split()),
-            f"def {stem}_is_true():",
-            f"    return {writer.true(signal.condition)}",
-            "",
-        ]
-        if tracks:
-            lines += [f"def {stem}_is_false():", f"    return {writer.false(signal.condition)}", ""]
-        if guard:
-            stirs = f"{writer.true(signal.condition)} or not ({writer.known(signal.condition)})"
-            lines += [f"def {stem}_stirs():", f"    return {stirs}", ""]
-    return functions, "\n".join(lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A signal's condition, bound to the lists it reads.
-
-    `is_false` only where falling edges matter; `stirs`, whether it is true or an operand has no value, only before an
-    exit.
-    """
-
-    is_true: Callable[[], bool]
-    is_false: Callable[[], bool] | None
-    stirs: Callable[[], bool] | None
-
-
-def bind(prepared: Plan, lists: Mapping[Operand, list[float]], tick_size: float) -> dict[str, Bound]:
-    """Compile the plan's source over the given lists, whose last item is the last closed bar."""
-    scope: dict[str, object] = {"tick": tick_size, "round": round}
-    scope |= {prepared.columns[operand]: values for operand, values in lists.items() if operand in prepared.columns}
-    exec(compile(prepared.source, f"<strategy {prepared.document.id}>", "exec"), scope)  # noqa: S102 - our own text, from a validated tree
-    bound = {}
-    for node, (true, false, stirs) in prepared.functions.items():
-        bound[node] = Bound(scope[true], scope[false] if false else None, scope[stirs] if stirs else None)  # type: ignore[arg-type] # functions by construction
-    return bound
+    return (
+        first and kinds <= {Kind.SIGNAL, Kind.ALERT, Kind.END} and any(isinstance(nodes[i], AlertNode) for i in below)
+    )

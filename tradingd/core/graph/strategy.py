@@ -15,31 +15,43 @@ from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tradingd.core.graph.conditions import NAN, Evaluator, Leaf, Value
+from tradingd.core.graph.conditions import Evaluator, Leaf
 from tradingd.core.graph.document import AlertNode as AlertSpec
-from tradingd.core.graph.document import Constant, Entry, Exit, IndicatorValue, Kind, Operand, Signal, Start
+from tradingd.core.graph.document import End, Entry, Exit, Kind, Modify, Protection, Signal, SquareOff
+from tradingd.core.graph.document import Node as Spec
+from tradingd.core.graph.expressions import Column, Constant, IndicatorValue, Pnl, PositionValue, Trailing
+from tradingd.core.graph.guards import Guard
 from tradingd.core.graph.nodes.alert import AlertNode
+from tradingd.core.graph.nodes.ending import EndNode, SquareOffNode
 from tradingd.core.graph.nodes.entry import EntryNode
 from tradingd.core.graph.nodes.exit import ExitNode, square_off
+from tradingd.core.graph.nodes.modify import ModifyNode
 from tradingd.core.graph.nodes.node import Node, State
 from tradingd.core.graph.nodes.signal import SignalNode
 from tradingd.core.graph.nodes.start import StartNode
-from tradingd.core.graph.plan import bind
+from tradingd.core.graph.reading import Opening, Reading
+from tradingd.core.graph.source import bind
 from tradingd.core.graph.trace import TraceRecord
 from tradingd.core.graph.view import StrategyView
+from tradingd.core.graph.words import operand_in_words
 from tradingd.model.trading import ZERO, AlertKind, AlertType, Order, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
+    from tradingd.core.graph.arithmetic import Value
+    from tradingd.core.graph.document import Clock
+    from tradingd.core.graph.expressions import Operand
     from tradingd.core.graph.plan import Plan
+    from tradingd.core.graph.source import Bound
     from tradingd.model.market import Bar
-    from tradingd.model.trading import Alert, Intent, Slot
+    from tradingd.model.trading import Alert, Intent, Position, Slot
 
-SQUARE_OFF, FLATTEN = "square_off", "flatten"
-"""Ids of the exits that end an intraday session and that a person asks for; an incomplete entry's own close is
-`<entry>:incomplete`. Where a drawing took the name, they carry underscores behind it.
+SQUARE_OFF, FLATTEN, STRAYS = "square_off", "flatten", "strays"
+"""Ids of the exits that end an intraday session, that a person asks for, and that close what filled though nobody asked
+for it; an incomplete entry's own close is `<entry>:incomplete`. Where a drawing took the name, they carry underscores
+behind it.
 """
 
 TRACE_MAX = 2_000
@@ -73,8 +85,8 @@ class Desk(Protocol):
     def count_entry(self) -> None:
         """An entry runs: count it against the session's cap."""
 
-    def submit(self, intent: Intent) -> Order | str:
-        """Turn the intent into an order, or return why it was refused."""
+    def submit(self, intent: Intent) -> tuple[Order, ...] | str:
+        """Turn the intent into an order, or as many as the venue needs, or return why it was refused."""
 
     def cancel(self, order: Order) -> None:
         """Withdraw what is left of an order."""
@@ -91,43 +103,83 @@ class Desk(Protocol):
         """Call `on_wake(node)` when market time comes to `ts`."""
 
 
+class Sight(Protocol):
+    """What a strategy can see of its markets."""
+
+    def begin_session(self) -> None:
+        """Count the session's profit and loss from here."""
+
+    @property
+    def ts_open(self) -> int:
+        """When the session opened."""
+
+    @property
+    def bar_end(self) -> int:
+        """When the bars ended that closed last."""
+
+    def time_of_day(self, second: int) -> int:
+        """Return a time of the session's day, in seconds after midnight, as ns UTC."""
+
+    def time_of(self, clock: Clock) -> int:
+        """Return a time of the session as ns UTC."""
+
+    def width(self, line: int) -> int:
+        """Return the width of a line's bars, in ns."""
+
+    def bars_of(self, line: int) -> int:
+        """Return how many bars of a line have closed."""
+
+    def live(self, line: int, name: str) -> float:
+        """Return a live figure of a line's instrument: ltp, bid, ask, oi, volume; NaN where unknown."""
+
+    def live_of(self, position: Position, name: str) -> float:
+        """Return a live figure of what a position holds."""
+
+    def forming(self, line: int, name: str) -> float:
+        """Return a field of the bar that forms, NaN before its first tick."""
+
+    def forming_indicator(self, line: int, key: str, output: str) -> float:
+        """Return an indicator's value with the bar that forms as the last."""
+
+    def session_pnl(self) -> Decimal:
+        """Return the session's profit and loss, realized and unrealized, after charges."""
+
+    def unsettled(self) -> frozenset[int]:
+        """Return the lines of which a bar is over and not settled."""
+
+
 @dataclass(slots=True, eq=False)
 class Run:
-    """One entry at work: from its first order until its legs are flat. `outer` is the run it was armed in."""
+    """One entry at work: from its first order until its legs are flat.
+
+    `outer` is the run it was armed in; `again` says that it is a re-entry's.
+    """
 
     entry: EntryNode
     outer: Run | None
+    again: bool = False
     filled: bool = False
     alive: bool = True
 
 
-@dataclass(slots=True)
-class _Operands:
-    """Where the evaluator finds an operand: its list, and which item is the last closed bar's."""
-
-    lists: Mapping[Operand, list[float]]
-
-    def value(self, operand: Operand, back: int) -> Value:
-        if isinstance(operand, Constant):
-            return operand.value
-        values = self.lists.get(operand)
-        return NAN if values is None else values[-1 - operand.back - back]
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StrategyRuntime:
     """One strategy in a session.
 
-    `instant` numbers the evaluations; `bar` and `reporting` say what kind this is. `eager` says that some node waits
-    for the next market event, `starting` that only the start does, for one of its own instrument.
+    `instant` numbers the evaluations; `bar` and `reporting` say what kind this is, `event` whose price it brings,
+    `pulse` which pulse from outside. `eager` says that some node waits for the next market event, `starting` that only
+    the start does, for one of its own instrument. `kept` is what signals stored when they fired, `variables` are the
+    strategy's own, `openings` the session's positions by slot, `guards` where they are closed by their price alone.
     """
 
     plan: Plan
     desk: Desk
+    sight: Sight
     lists: Mapping[Operand, list[float]]
     tick_size: float
     close_incomplete: bool = False
     on_trace: Callable[[TraceRecord], None] | None = None
+    history: Mapping[tuple[int, str], list[float]] = field(default_factory=dict)
 
     id: str = field(init=False)
     nodes: dict[str, Node] = field(init=False)
@@ -144,10 +196,21 @@ class StrategyRuntime:
     budget: dict[tuple[str, int], int] = field(init=False, default_factory=dict)
     trace: deque[TraceRecord] = field(init=False)
     records: int = field(init=False, default=0)
+    event: str = field(init=False, default="")
+    pulse: str = field(init=False, default="")
+    granting: bool = field(init=False, default=False)
+    kept: dict[tuple[str, str], Value] = field(init=False, default_factory=dict)
+    variables: dict[str, Value] = field(init=False, default_factory=dict)
+    openings: dict[str, list[Opening]] = field(init=False, default_factory=dict)
+    guards: dict[str, Guard] = field(init=False, default_factory=dict)
+    reading: Reading = field(init=False)
+    _guarding: dict[tuple[str, str], ExitNode] = field(init=False, default_factory=dict)
+    _tracks: bool = field(init=False)
     _entry_of: dict[str, EntryNode] = field(init=False)
     _exits: list[ExitNode] = field(init=False)
     _square_off: ExitNode = field(init=False)
     _flatten: ExitNode = field(init=False)
+    _strays: ExitNode = field(init=False)
     _closing: ExitNode | None = field(init=False, default=None)
     _incomplete: dict[str, ExitNode] = field(init=False)
     _opened: dict[str, int] = field(init=False, default_factory=dict)
@@ -158,27 +221,52 @@ class StrategyRuntime:
         self.id = document.id
         self.trace = deque(maxlen=TRACE_MAX)
         legs = document.legs
-        bound = bind(self.plan, self.lists, self.tick_size)
-        self.nodes = {}
-        for spec in document.nodes:
-            match spec:
-                case Start():
-                    self.nodes[spec.id] = StartNode(spec, self.plan)
-                case Signal():
-                    self.nodes[spec.id] = SignalNode(spec, self.plan, bound[spec.id])
-                case Entry():
-                    self.nodes[spec.id] = EntryNode(spec, self.plan)
-                case Exit():
-                    hit = [leg.vpi for leg in legs if spec.vpi in (None, leg.vpi) and spec.tag in (None, leg.tag)]
-                    self.nodes[spec.id] = ExitNode(spec, self.plan, tuple(hit))
-                case AlertSpec():
-                    self.nodes[spec.id] = AlertNode(spec, self.plan)
+        self.reading = Reading(self, self.history)
+        bound = bind(self.plan, self.lists, self.tick_size, self.reading.of)
+        self.nodes = {spec.id: self._node(spec, bound) for spec in document.nodes}
         entries = [n for n in self.nodes.values() if isinstance(n, EntryNode)]
         self._square_off = self._own_exit(SQUARE_OFF, document.squared_off)
         self._flatten = self._own_exit(FLATTEN, tuple(leg.vpi for leg in legs))
+        self._strays = self._own_exit(STRAYS, ())
         self._incomplete = {entry.id: self._own_exit(f"{entry.id}:incomplete", entry.vpis) for entry in entries}
+        self._guard_slots()
         self._entry_of = {vpi: entry for entry in entries for vpi in entry.vpis}
         self._exits = [n for n in self.nodes.values() if isinstance(n, ExitNode)]
+
+    def _node(self, spec: Spec, bound: Mapping[str, Bound]) -> Node:  # noqa: PLR0911 - one line a kind
+        """Return the running node of a drawn one."""
+        match spec:
+            case Signal():
+                return SignalNode(spec, self.plan, bound[spec.id])
+            case Entry():
+                return EntryNode(spec, self.plan)
+            case Exit():
+                return ExitNode(spec, self.plan, tuple(leg.vpi for leg in self.plan.document.legs if spec.covers(leg)))
+            case AlertSpec():
+                return AlertNode(spec, self.plan)
+            case Modify():
+                return ModifyNode(spec, self.plan)
+            case SquareOff():
+                return SquareOffNode(spec, self.plan)
+            case End():
+                return EndNode(spec, self.plan)
+            case _:
+                return StartNode(spec, self.plan)
+
+    def _guard_slots(self) -> None:
+        """Give square-offs and guarded slots exits of their own."""
+        document = self.plan.document
+        legs = document.legs
+        for ending in [n for n in self.nodes.values() if isinstance(n, SquareOffNode) and n.spec.closes]:
+            ending.closing = self._own_exit(f"{ending.id}:close", tuple(leg.vpi for leg in legs))
+        modified = {spec.vpi for spec in document.nodes if isinstance(spec, Modify)}
+        trailed = {operand.vpi for operand in document.operands() if isinstance(operand, Trailing)}
+        for leg in legs:
+            if leg.protection != Protection() or leg.vpi in modified | trailed:
+                self.guards[leg.vpi] = Guard(leg.protection)
+                for what in ("stop", "target", "trail"):
+                    self._guarding[leg.vpi, what] = self._own_exit(f"{leg.vpi}:{what}", (leg.vpi,))
+        self._tracks = document.live or any(isinstance(o, PositionValue | Pnl) for o in document.operands())
 
     def _own_exit(self, name: str, vpis: tuple[str, ...]) -> ExitNode:
         """Add an exit that nobody drew."""
@@ -230,16 +318,33 @@ class StrategyRuntime:
             return "gap"
         return ""
 
-    def consume(self, entry: EntryNode) -> None:
-        """Take the entry's re-entry grant, if it has one, and count it against its group's budget."""
-        if entry.grant is not None:
-            key = (entry.id, entry.grant)
-            self.budget[key] = self.budget.get(key, 0) + 1
-            entry.grant = None
+    def consume(self, entry: EntryNode) -> bool:
+        """Take the entry's re-entry grant and count it against its group's budget; return whether it had one."""
+        if entry.grant is None:
+            return False
+        key = (entry.id, entry.grant)
+        self.budget[key] = self.budget.get(key, 0) + 1
+        entry.grant = None
+        return True
 
-    def begin_run(self, entry: EntryNode, scope: Run | None) -> Run:
+    def grant(self, entry: str, group: int) -> None:
+        """Let an entry run again, at the cost of a group's budget."""
+        node = self.nodes[entry]
+        if isinstance(node, EntryNode):
+            node.grant = group
+
+    def used(self, entry: str, group: int) -> int:
+        """Return how many re-entries of an entry's group there were in this session."""
+        return self.budget.get((entry, group), 0)
+
+    @property
+    def time(self) -> int:
+        """The time of the instant: of a bar its end, else market time."""
+        return self.sight.bar_end if self.bar else self.desk.now
+
+    def begin_run(self, entry: EntryNode, scope: Run | None, *, again: bool) -> Run:
         """Begin a run; signals of exits that hang on start and have fired are armed again, from the next instant."""
-        run = Run(entry, scope)
+        run = Run(entry, scope, again)
         self.runs.append(run)
         for vpi in entry.vpis:
             self._opened[vpi] = self.instant
@@ -255,7 +360,7 @@ class StrategyRuntime:
         self.records += 1
         seen: list[Leaf] = []
         if isinstance(node, SignalNode):
-            Evaluator(_Operands(self.lists).value, self.tick_size, seen).group(node.condition)
+            Evaluator(self.reading.value, self.tick_size, seen, node.before).group(node.condition)
         record = TraceRecord(
             self.records, self.desk.now, self.id, node.id, str(node.kind), node.parent, gate, tuple(seen), data
         )
@@ -271,8 +376,12 @@ class StrategyRuntime:
                 named: dict[str, Value] = {}
                 for leaf in record.leaves:
                     for operand, value in zip((leaf.condition.left, *leaf.condition.right), leaf.values, strict=True):
-                        if not isinstance(operand, Constant):
+                        if isinstance(operand, Constant) or not isinstance(value, float):
+                            continue
+                        if operand in self.plan.columns and isinstance(operand, Column):
                             named[self.plan.columns[operand] + (f"[-{operand.back}]" if operand.back else "")] = value
+                        else:
+                            named[self.plan.asked.get(operand) or operand_in_words(operand, self.plan.document)] = value
                 return named
             if record.number < number:
                 break
@@ -284,12 +393,19 @@ class StrategyRuntime:
         """A session opens: start afresh if flat with nothing working, else go on as before; return which."""
         self.squared_off = False
         self._closing = None
+        self.sight.begin_session()
         if not self.idle:
+            for node in self.armed:
+                node.on_session(self)
             return False
         self.armed.clear()
+        self._strays.vpis = ()
         self.runs.clear()
         self.budget.clear()
         self._opened.clear()
+        self.kept.clear()
+        self.openings.clear()
+        self.variables = dict(self.plan.document.variables)
         for node in self.nodes.values():
             node.begin_session()
         self.ended = False
@@ -324,17 +440,34 @@ class StrategyRuntime:
                 return
         self._pass()
 
-    def on_market(self) -> None:
-        """A market event, and something waits for one."""
+    def on_market(self, instrument: str) -> None:
+        """A market event of an instrument, and something waits for one."""
         self.instant += 1
         self.bar = self.reporting = False
+        self.event = instrument
+        if self.guards:
+            self._watch_levels(instrument)
         self._pass()
+        self.event = ""
+
+    def on_pulse(self, pulse: str) -> None:
+        """A pulse from outside; it is true at this instant only."""
+        self.instant += 1
+        self.bar = self.reporting = False
+        self.pulse = pulse
+        for node in tuple(self.armed):
+            if isinstance(node, SignalNode) and pulse in node.pulses:
+                node.due = True
+        self._pass()
+        self.pulse = ""
 
     def on_report(self, order: Order, filled: Decimal) -> None:
         """An order moved; the books are up to date already. `filled` is what this report filled, in units."""
         self.instant += 1
         self.bar, self.reporting = False, True
         self.filled_now = filled
+        if filled and self._tracks:
+            self._follow(order)
         node = self.nodes.get(order.node)
         if node is not None:
             node.on_report(self, order)
@@ -343,14 +476,37 @@ class StrategyRuntime:
         self.settle()
         if self._closing is not None and any(self.slot(vpi).free > 0 for vpi in self._closing.vpis):
             self.arm(self._closing, None, 0)
+        self._close_strays()
         self._pass()
+
+    def on_outside(self, vpi: str) -> None:
+        """A position shrank by no order that works: one that is closed has no exits to wait for any more."""
+        self.instant += 1
+        self.bar, self.reporting = False, True
+        if self.slot(vpi).flat:
+            for exit_ in self._exits:
+                exit_.release(self, vpi)
+        self.settle()
+        self._pass()
+
+    def on_stray(self, vpi: str) -> None:
+        """More filled than was asked for, and lies in a slot of its own: close it at once."""
+        self.instant += 1
+        self.bar, self.reporting = False, True
+        self._strays.vpis = (*(v for v in self._strays.vpis if v in self.desk.slots and v != vpi), vpi)
+        self._close_strays()
+        self._pass()
+
+    def _close_strays(self) -> None:
+        if any(self.slot(vpi).free > 0 for vpi in self._strays.vpis):
+            self.arm(self._strays, None, 0)
 
     def on_wake(self, node: str) -> None:
         """A deadline of a node has come."""
         self.instant += 1
         self.bar = self.reporting = False
         exit_ = self.nodes.get(node)  # a predecessor's node, perhaps
-        if isinstance(exit_, ExitNode):
+        if isinstance(exit_, ExitNode | SignalNode):
             exit_.on_wake(self)
         self.settle()
         self._pass()
@@ -370,15 +526,22 @@ class StrategyRuntime:
     def _close_out(self, closing: ExitNode, *, ends: bool) -> None:
         self.instant += 1
         self.bar = self.reporting = False
+        self._begin_closing(closing, closing.vpis, ends=ends)
+        self._pass()
+
+    def end(self, closing: ExitNode | None) -> None:
+        """End the strategy for the session, as the drawing says; without `closing` what is open stays open."""
+        self._begin_closing(closing, tuple(self.desk.slots), ends=True)
+
+    def _begin_closing(self, closing: ExitNode | None, vpis: tuple[str, ...], *, ends: bool) -> None:
         self._closing = closing
-        for order in self.desk.working(closing.vpis, Purpose.ENTRY):
+        for order in self.desk.working(vpis, Purpose.ENTRY):
             if not order.cancelling:
                 self.desk.cancel(order)
         if ends:
             self._end()
-        if any(not self.slot(vpi).flat for vpi in closing.vpis):
+        if closing is not None and any(not self.slot(vpi).flat for vpi in closing.vpis):
             self.arm(closing, None, 0)
-        self._pass()
 
     def _end(self) -> None:
         """End the strategy for the session; market exits on their way go on, nothing can close faster."""
@@ -409,9 +572,50 @@ class StrategyRuntime:
             else:
                 i += 1
         if changed:
-            self.eager = any(node.eager for node in armed)
-            self.starting = self.eager and all(node.kind is Kind.START for node in armed if node.eager)
-            self.desk.attend()
+            self._watch()
+
+    def _watch(self) -> None:
+        """See again whether every market event is wanted: a node waits for one, or an open position is guarded."""
+        waiting = [node for node in self.armed if node.eager]
+        guarded = any(self.desk.slots[vpi].open for vpi in self.guards)
+        self.eager = bool(waiting) or guarded
+        self.starting = self.eager and not guarded and all(node.kind is Kind.START for node in waiting)
+        self.desk.attend()
+
+    # --- positions -------------------------------------------------------------------------------------------
+
+    def guard(self, vpi: str, change: Protection) -> None:
+        """Change where a position is closed by its price."""
+        self.guards[vpi].modify(change, self.sight.live(0, "ltp"))
+        self._watch()
+
+    def _follow(self, order: Order) -> None:
+        """Note what a fill opened or closed, and at which price of the underlying."""
+        position, openings = self.slot(order.vpi).position, self.openings.setdefault(order.vpi, [])
+        underlying = self.sight.live(0, "ltp")
+        if position is not None and (not openings or openings[-1].position is not position):
+            openings.append(Opening(position, underlying))
+            if order.vpi in self.guards:
+                self.guards[order.vpi].begin(underlying)
+        elif position is None and openings:
+            openings[-1].underlying_at_exit = underlying
+        if self.guards:
+            self._watch()
+
+    def _watch_levels(self, instrument: str) -> None:
+        """Arm the exit of each level that this price of an instrument meets."""
+        underlying = self.sight.live(0, "ltp")
+        for vpi, guard in self.guards.items():
+            position = self.slot(vpi).position
+            if position is None or not position.quantity:
+                continue
+            trail = guard.now.trail
+            if instrument != position.instrument.id and not (trail is not None and trail.underlying):
+                continue
+            price = self.sight.live_of(position, "ltp")
+            met = guard.met(position, price, underlying) if price == price else ""  # noqa: PLR0124 - NaN is the unknown
+            if met:
+                self.arm(self._guarding[vpi, met], None, 0)
 
     def settle(self) -> None:
         """End the runs that are over, then let exits that closed what they were asked to arm their children."""
@@ -453,8 +657,10 @@ class StrategyRuntime:
         number = self.record(exit_, re_entry_triggered=True)
         run.entry.grant = re_entry.group
         outer = run.outer if run.outer is not None and run.outer.alive else None
+        self.granting = True
         for first in self.plan.first_signals[run.entry.id]:
             self.arm(self.nodes[first], outer, number)
+        self.granting = False
 
     def view(self, market_data: dict[str, float | int | Bar | None], alerts: tuple[Alert, ...]) -> StrategyView:
         """Return a picture of the strategy now."""

@@ -20,7 +20,7 @@ class TraceRecord:
     `number` counts the strategy's records; orders and alerts name it as their `cause`. `parent` is the record
     that armed the node. `gate` is empty where the node acted. `data` says what it did, with the keys of the
     node's result: conditions_met, signal_triggered, positions_created, positions_closed, re_entry_triggered,
-    alert_generated.
+    alert_generated, contract_resolved.
     """
 
     number: int

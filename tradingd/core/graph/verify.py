@@ -14,18 +14,9 @@ from typing import TYPE_CHECKING
 
 from tradingd.core.graph.conditions import look_back
 from tradingd.core.graph.contradictions import judge
-from tradingd.core.graph.document import (
-    Candle,
-    Constant,
-    Document,
-    Entry,
-    Exit,
-    ExitQuantity,
-    IndicatorValue,
-    Kind,
-    Signal,
-)
+from tradingd.core.graph.document import Document, Entry, Exit, ExitQuantity, Kind, Signal, reads
 from tradingd.core.graph.draft import Draft, Unread
+from tradingd.core.graph.expressions import Candle, CurrentTime, IndicatorValue, forming, live, walk
 from tradingd.model.errors import Finding, Severity
 from tradingd.model.instrument import InstrumentKind
 from tradingd.model.market import DAY
@@ -35,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from decimal import Decimal
 
-    from tradingd.core.graph.document import Leg
+    from tradingd.core.graph.document import Leg, Node
     from tradingd.core.graph.draft import Pointers
     from tradingd.model.indicator import IndicatorSpec
 
@@ -53,9 +44,10 @@ def examine(draft: Draft) -> list[Finding]:
     """Return what is wrong with what could be read of a document."""
     graph = Graph(draft)
     findings = [*_nodes(draft), *_edges(draft, graph), *_cycles(draft, graph), *_unreachable(draft, graph)]
+    variables = {(n.id, name): kept for n in draft.nodes if isinstance(n, Signal) for name, kept in n.variables}
     for i, node in enumerate(draft.nodes):
         if isinstance(node, Signal):
-            findings += judge(draft, i, node)
+            findings += judge(draft, i, node, variables)
     findings += [*_slots(draft), *_targets(draft), *_closing(draft, graph), *_re_entries(draft, graph)]
     if draft.document is not None:
         findings += _session(draft, draft.document)
@@ -64,30 +56,45 @@ def examine(draft: Draft) -> list[Finding]:
 
 def facts(draft: Draft, document: Document, catalog: Mapping[str, IndicatorSpec]) -> Iterator[Finding]:
     """Yield what a strategy reads, needs and may send: `document` is the draft's, and without errors."""
-    declared = dict(document.indicators)
-    bars = 0
+    bars = [0] * len(document.lines)
     for i, node in enumerate(draft.nodes):
         if not isinstance(node, Signal):
             continue
-        reach = look_back(node.condition)
-        for operand, back in reach.items():
+        for operand, back in look_back(node.groups, reads(node)).items():
             first = 0
             if isinstance(operand, IndicatorValue):
-                decl = declared[operand.key]
+                decl = dict(document.lines[operand.line].indicators)[operand.key]
                 first = catalog[decl.name].warm_up(decl)
-            bars = max(bars, first + back + 1)
-        read = [o.field if isinstance(o, Candle) else o.key for o in reach if not isinstance(o, Constant)]
-        names = ", ".join(dict.fromkeys(read)) or "nothing"
-        message = f"{node.id} reads {names} of closed {document.timeframe} bars; no forming bar, no live price"
-        yield Finding(INFO, "reads", draft.at("nodes", i), message, node.id)
-    message = f"the strategy needs {bars} closed {document.timeframe} bars before every condition is known"
-    yield Finding(INFO, "warm-up", draft.at("timeframe"), message, document.start.id)
+            bars[operand.line] = max(bars[operand.line], first + back + 1)
+        yield Finding(INFO, "reads", draft.at("nodes", i), _told(node, document), node.id)
+    for line, count in zip(document.lines, bars, strict=True):
+        message = f"the strategy needs {count} closed {line.timeframe} bars before every condition is known"
+        yield Finding(INFO, "warm-up", draft.at("timeframe"), message, document.start.id)
     orders = sum(_orders(draft, leg) for *_, leg in _legs(draft))
     yield Finding(INFO, "orders-per-instant", "", f"the strategy sends at most {orders} orders at one instant")
 
 
+def _told(node: Signal, document: Document) -> str:
+    """Say what a signal reads, and how often it is looked at for that."""
+    columns: dict[int, dict[str, None]] = {}
+    moving: dict[str, None] = {}
+    for operand in dict.fromkeys(leaf for read in reads(node) for leaf in walk(read)):
+        if isinstance(operand, Candle | IndicatorValue) and not forming(operand):
+            name = operand.field if isinstance(operand, Candle) else operand.key
+            columns.setdefault(operand.line, {})[name] = None
+        elif live(operand):
+            moving["the forming bar" if forming(operand) else "prices and positions as they are"] = None
+        elif isinstance(operand, CurrentTime):
+            moving["the time"] = None
+    parts = [f"{', '.join(names)} of closed {document.lines[line].timeframe} bars" for line, names in columns.items()]
+    closed, others = " and ".join(parts) or "no closed bar", " and ".join(moving) or "no forming bar, no live price"
+    return f"{node.id} reads {closed}; {others}"
+
+
 class Graph:
     """The drawing as neighbours by node id; edges that lead nowhere, to themselves or into start are left out.
+
+    `back` are the edges of re-entry signals to entries: they are no part of the order, so no neighbours either.
 
     `complete` says that no edge was lost for want of an end.
     """
@@ -100,9 +107,12 @@ class Graph:
         self.children: dict[str, list[str]] = {name: [] for name in self.index}
         self.parents: dict[str, list[str]] = {name: [] for name in self.index}
         self.complete = draft.edges_read and "" not in self.index
+        self.back: set[tuple[str, str]] = set()
         for source, target in dict.fromkeys(draft.edges):
             if source not in self.index or target not in self.index:
                 self.complete = False
+            elif _returns(draft.nodes[self.index[source]]) and self.kinds[target] is Kind.ENTRY:
+                self.back.add((source, target))
             elif source != target and self.kinds[target] is not Kind.START:
                 self.children[source].append(target)
                 self.parents[target].append(source)
@@ -119,6 +129,10 @@ class Graph:
         """Return the nearest entries on the paths to a node: those whose run it can belong to."""
         bounded = {n: [] if self.kinds[n] is Kind.ENTRY else parents for n, parents in self.parents.items()}
         return {n for n in _spread(self.parents[name], bounded) if self.kinds[n] is Kind.ENTRY}
+
+
+def _returns(node: Node | Unread) -> bool:
+    return node.returns if isinstance(node, Unread) else isinstance(node, Signal) and node.re_entry is not None
 
 
 def ranks(names: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -241,12 +255,6 @@ def _lost(draft: Draft, kind: Kind) -> bool:
     return any(isinstance(node, Unread) and node.kind in (kind, None) for node in draft.nodes)
 
 
-def _covers(exit_: Exit, leg: Leg) -> bool:
-    if exit_.vpi is not None:
-        return exit_.vpi == leg.vpi
-    return exit_.tag is None or exit_.tag == leg.tag
-
-
 def _slots(draft: Draft) -> Iterator[Finding]:
     owners: dict[str, str] = {}
     for i, j, entry, leg in _legs(draft):
@@ -291,7 +299,7 @@ def _closing(draft: Draft, graph: Graph) -> Iterator[Finding]:
     if _lost(draft, Kind.EXIT):
         return
     for i, j, entry, leg in _legs(draft):
-        if leg.product is Product.CARRY_FORWARD and not any(_covers(exit_, leg) for _, exit_ in _exits(draft)):
+        if leg.product is Product.CARRY_FORWARD and not any(exit_.covers(leg) for _, exit_ in _exits(draft)):
             message = f"no exit closes {leg.vpi}, and it is carried over the session's end: it stays open"
             yield Finding(WARNING, "never-closed", draft.at("nodes", i, "legs", j), message, entry.id)
 
@@ -303,7 +311,7 @@ def _re_entries(draft: Draft, graph: Graph) -> Iterator[Finding]:
         if exit_.re_entry is None:
             continue
         where, group, limit = draft.at("nodes", i, "re_entry"), exit_.re_entry.group, exit_.re_entry.limit
-        closed = {name for name, entry in entries.items() if any(_covers(exit_, leg) for leg in entry.legs)}
+        closed = {name for name, entry in entries.items() if any(exit_.covers(leg) for leg in entry.legs)}
         own = closed & graph.entries_before(exit_.id)
         for name in sorted(own or closed, key=graph.index.__getitem__):
             before = {graph.kinds[above] for above in graph.above(name)}
@@ -360,6 +368,6 @@ def _orders(draft: Draft, leg: Leg) -> int:
     """Return the orders one slot can cause at one instant: its opening, or a close by each exit that takes a part."""
     parts: dict[bool, int] = defaultdict(int)
     for _, exit_ in _exits(draft):
-        if _covers(exit_, leg):
+        if exit_.covers(leg):
             parts[exit_.quantity is ExitQuantity.ALL] += 1
     return max(1, parts[False] + min(1, parts[True]))

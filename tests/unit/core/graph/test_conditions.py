@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tradingd.core.graph.conditions import Evaluator, Leaf, Value, Writer, leaves, look_back
-from tradingd.core.graph.document import Candle, Condition, Constant, Group, IndicatorValue, Logic, Op
+from tradingd.core.graph.arithmetic import SCOPE, Value
+from tradingd.core.graph.conditions import Evaluator, Leaf, Writer, look_back
+from tradingd.core.graph.expressions import Candle, Condition, Constant, Group, IndicatorValue, Logic, Op, comparisons
 
 if TYPE_CHECKING:
-    from tradingd.core.graph.document import Operand
+    from tradingd.core.graph.expressions import Operand
 
 NAN = math.nan
 CLOSE, OPEN, VOLUME = Candle("close"), Candle("open"), Candle("volume")
@@ -30,23 +31,24 @@ class Market:
         self.tick = tick
 
     def value(self, operand: Operand, back: int) -> Value:
-        return operand.value if isinstance(operand, Constant) else self.columns[name(operand)][-1 - operand.back - back]
+        if isinstance(operand, Constant):
+            return operand.value
+        assert isinstance(operand, Candle | IndicatorValue)
+        return self.columns[name(operand)][-1 - operand.back - back]
 
     def truth(self, member: Group | Condition) -> bool | None:
         """Return the truth of the plain evaluator, having seen that the compiled one agrees."""
         group = member if isinstance(member, Group) else Group(Logic.AND, (member,))
         truth = Evaluator(self.value, self.tick, []).group(group)
         writer = Writer(name)
-        scope = {"tick": self.tick, "round": round, **self.columns}
+        scope = {**SCOPE, "tick": self.tick, **self.columns}
         assert eval(writer.true(group), scope) is (truth is True)  # noqa: S307 - what is under test writes Python
         assert eval(writer.false(group), scope) is (truth is False)  # noqa: S307
         return truth
 
 
 def condition(left: Operand, op: Op, *right: Operand | float | str | bool) -> Condition:
-    return Condition(
-        "c", left, op, tuple(r if isinstance(r, Candle | IndicatorValue | Constant) else Constant(r) for r in right)
-    )
+    return Condition("c", left, op, tuple(Constant(r) if isinstance(r, float | str | bool | int) else r for r in right))
 
 
 @pytest.mark.parametrize(
@@ -208,11 +210,11 @@ def test_every_comparison_is_seen_also_after_the_group_is_decided() -> None:
     assert Evaluator(market.value, 0.05, seen).group(Group(Logic.AND, (first, inner))) is False
     assert [(leaf.condition, leaf.truth) for leaf in seen] == [(first, False), (second, None)]
     assert seen[0].values == (40.0, 50.0)
-    assert list(leaves(Group(Logic.AND, (first, inner)))) == [first, second]
+    assert list(comparisons(Group(Logic.AND, (first, inner)))) == [first, second]
 
 
 def test_how_far_back_a_group_reads() -> None:
     crossing = condition(Candle("close", 2), Op.CROSSES_ABOVE, MA)
     again = condition(Candle("close", 2), Op.GT, 1.0)
-    reach = look_back(Group(Logic.AND, (Group(Logic.NOT, (crossing,)), again)))
+    reach = look_back([Group(Logic.AND, (Group(Logic.NOT, (crossing,)), again))])
     assert reach == {Candle("close", 2): 3, MA: 1}

@@ -34,22 +34,8 @@ from tests.unit.core.graph.corpus.case import (
 from tests.unit.core.graph.loaded import errors, kind_of, loaded, warnings
 from tradingd.core.graph.dialects import seed_schema, spellings
 from tradingd.core.graph.dialects.text import BYTES_MAX
-from tradingd.core.graph.document import (
-    Candle,
-    Condition,
-    Constant,
-    Document,
-    Entry,
-    Exit,
-    ExitQuantity,
-    Group,
-    IndicatorValue,
-    Logic,
-    Op,
-    ReEntry,
-    Signal,
-    Trigger,
-)
+from tradingd.core.graph.document import Document, Entry, Exit, ExitQuantity, ReEntry, Signal, Trigger
+from tradingd.core.graph.expressions import Candle, Condition, Constant, Group, IndicatorValue, Logic, Op
 from tradingd.core.graph.loading import parse, schema
 from tradingd.core.indicators.catalog import CATALOG
 from tradingd.core.indicators.declaration import declare
@@ -97,16 +83,11 @@ def test_the_customers_documents_load_without_errors(name: str) -> None:
     assert result.document.symbol == "NIFTY"
     assert result.document.instrument_kind is InstrumentKind.OPTION
     assert str(result.document.timeframe) == "5m"
-    assert [str(decl) for _, decl in result.document.indicators] == ["rsi(14, close)", "sma(20, close)"]
+    assert [str(decl) for _, decl in result.document.lines[0].indicators] == ["rsi(14, close)", "sma(20, close)"]
     leg = entry_of(result.document).legs[0]
     assert leg.choice == OptionChoice("W0", "ATM", "CE")
     assert (leg.multiplier is None) == (name == SEED_FILES[0])
     assert exit_of(result.document).re_entry == ReEntry(1, 2)
-
-
-def test_documents_of_the_builder_are_told_to_come_later() -> None:
-    for path in sorted(shared("strategies/builder").glob("*.json")):
-        assert errors(path.read_bytes()) == [("dialect-unsupported", "")], path.name
 
 
 # --- all at once ---------------------------------------------------------------------------------------------
@@ -387,8 +368,9 @@ def test_the_hash_is_of_what_runs_and_nothing_else() -> None:
 def test_every_key_is_accounted_for_once() -> None:
     table = seed_schema.keys()
     assert {role for keys in table.values() for role in keys.values()} == {"read", "inert", "carried"}
-    for part in seed_schema.PARTS:
-        assert not part.carried & {field.alias or name for name, field in part.model_fields.items()}, part.__name__
+    for name, part in seed_schema.parts_of(seed_schema.Strategy).items():
+        read = {field.alias or key for key, field in part.model_fields.items()}
+        assert not (part.carried() | part.inert().keys()) & read, name
     assert table["ReEntryConfig"] == {
         "enabled": "read", "groupNumber": "read", "maxReEntries": "read", "maxEntries": "read",
         "currentReEntryCount": "carried",
@@ -397,7 +379,7 @@ def test_every_key_is_accounted_for_once() -> None:
 
 
 def test_every_field_that_is_read_says_what_it_is() -> None:
-    for part in seed_schema.PARTS:
+    for part in seed_schema.parts_of(seed_schema.Strategy).values():
         for name, field in part.model_fields.items():
             assert field.description, f"{part.__name__}.{name}"
 
@@ -475,7 +457,7 @@ def test_a_byte_order_mark_is_no_fault() -> None:
 def test_every_kind_of_error_has_its_case() -> None:
     assert {case.code for case in CASES} >= {
         "bad-text", "bad-timeframe", "carry-in-intraday", "contradiction", "cycle", "dialect-ambiguous",
-        "dialect-unknown", "dialect-unsupported", "duplicate-id", "duplicate-key", "duplicate-vpi", "edge-into-start",
+        "dialect-unknown", "duplicate-id", "duplicate-key", "duplicate-vpi", "edge-into-start",
         "empty", "empty-group", "empty-range", "fraction-of-lot", "index-not-tradable", "missing-key",
         "missing-target", "never-true", "no-start", "not-finite", "not-json", "not-supported", "not-takes-one",
         "out-of-range", "re-entry-limits-differ", "re-entry-without-signal", "self-loop", "several-starts",

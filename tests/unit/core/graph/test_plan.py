@@ -6,14 +6,15 @@ import pytest
 
 from tests.stories import Story, alert, document, drawing, entry, exit_, leg, signal, start
 from tests.unit.core.runs import compare, when
-from tradingd.core.graph.conditions import leaves
-from tradingd.core.graph.document import Candle, Constant, IndicatorValue, Signal
-from tradingd.core.graph.plan import OuterExit, Plan, bind, plan
+from tradingd.core.graph.document import Signal
+from tradingd.core.graph.expressions import Candle, Constant, IndicatorValue, comparisons
+from tradingd.core.graph.plan import OuterExit, Plan, plan
+from tradingd.core.graph.source import bind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tradingd.core.graph.document import Operand
+    from tradingd.core.graph.expressions import Operand
 
 
 def prepared(nodes: Sequence[dict[str, Any]], paths: Sequence[str]) -> Plan:
@@ -148,7 +149,7 @@ def test_the_entry_side_is_what_leads_to_an_entry_without_an_exit_between() -> N
 def test_falling_edges_are_compiled_only_where_they_matter() -> None:
     nodes = [start(), signal("A"), signal("B", trigger="edge"), entry("e", "p"), signal("C"), alert("say")]
     functions = prepared(nodes, ["start > A > B > e", "start > C > say"]).functions
-    assert {i: false is not None for i, (_, false, _) in functions.items()} == {"A": False, "B": True, "C": True}
+    assert {i: written.is_false is not None for i, written in functions.items()} == {"A": False, "B": True, "C": True}
 
 
 def test_the_source_reads_like_the_drawing() -> None:
@@ -180,7 +181,7 @@ def test_whatever_an_indicator_is_called_it_is_itself_in_the_code() -> None:
     drawn = prepared([start(indicators=indicators), when("A", *said), entry("e", "p")], ["start > A > e"])
     node = drawn.nodes["A"]
     assert isinstance(node, Signal)
-    values = {c.left: c.right[0].value for c in leaves(node.condition) if isinstance(c.right[0], Constant)}
+    values = {c.left: c.right[0].value for c in comparisons(node.condition) if isinstance(c.right[0], Constant)}
     assert len(set(drawn.columns.values())) == len(values) == len(said)
 
     def holds(values: dict[Operand, Any]) -> bool:

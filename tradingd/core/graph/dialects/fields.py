@@ -1,14 +1,17 @@
 """What the models of a dialect are made of: parts that account for every key, and the types of their fields.
 
-A key is *read* (a field), *inert* (a field marked `Inert`: known, not executed, refused when switched on) or
-*carried* (listed by its part: kept for display by whoever draws it, never looked at here). Anything else is an
-error. A check stands at the field it concerns, so that one wrong field never hides another.
+A key is *read* (a field), *carried* (kept for display by whoever draws it, never looked at here) or *inert* (known,
+not executed, refused when switched on); the last two are rows of `keys.toml`. Anything else is an error. A check
+stands at the field it concerns, so that one wrong field never hides another.
 """
 
 # Annotations are evaluated here: pydantic reads them.
+import functools
+import tomllib
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, NoReturn
+from importlib import resources
+from typing import Annotated, Any, NoReturn
 
 from pydantic import (
     AfterValidator,
@@ -44,13 +47,23 @@ def refuse(code: str, message: str, options: tuple[str, ...] = (), spellings: tu
     raise PydanticCustomError(code, "{message}", {"message": message, "options": options, "spellings": spellings})
 
 
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """One instrument and timeframe that expressions may read; `outputs` as in `Facts`."""
+
+    role: str
+    name: str
+    outputs: "dict[str, tuple[str, ...] | None]"
+
+
 @dataclass(slots=True)
 class Facts:
     """What a part must know beyond itself: of the start node, where that could be read; other checks are left out.
 
     `kind` is what the drawing says is traded, none where it says nothing and the symbol itself is.
     `outputs` has the outputs of each declared indicator, none for one that could not be read. `parts` notes which
-    model judged which object, so that an unknown key can be compared with the ones that model knows.
+    model judged which object, so that an unknown key can be compared with the ones that model knows; `switched_on`
+    the inert keys that were met switched on, as (object, key).
     """
 
     start_read: bool = False
@@ -59,6 +72,38 @@ class Facts:
     product: Product | None = None
     outputs: dict[str, tuple[str, ...] | None] | None = None
     parts: dict[int, "type[Part]"] = field(default_factory=dict)
+    switched_on: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+    lines: list[LineFacts] = field(default_factory=list)
+
+    def first(self, role: str) -> int:
+        """Return the index of an instrument's first line.
+
+        Raises:
+            PydanticCustomError: the instrument is not watched.
+        """
+        own = [i for i, line in enumerate(self.lines) if line.role == role]
+        if not own:
+            refuse("unknown-instrument", "the supporting instrument is read, but supportingInstrumentEnabled is not on")
+        return own[0]
+
+    def line(self, role: str | None, name: str | None) -> int | None:
+        """Return the index of the line that is meant, none where the start node could not be read.
+
+        Raises:
+            PydanticCustomError: no line is meant, or several could be.
+        """
+        if not self.lines:
+            return None
+        own = {line.name: i for i, line in enumerate(self.lines) if line.role == (role or "TI")}
+        if not own:
+            refuse("unknown-instrument", "the supporting instrument is read, but supportingInstrumentEnabled is not on")
+        if name is None and len(own) > 1:
+            refuse("missing-key", "there are several timeframes: say which, as timeframeId", tuple(own))
+        if name is None:
+            return next(iter(own.values()))
+        if name not in own:
+            refuse("unknown-timeframe", f"timeframe {brief(name)} is not declared by the start node", tuple(own))
+        return own[name]
 
     @classmethod
     def of(cls, info: ValidationInfo) -> "Facts":
@@ -66,30 +111,49 @@ class Facts:
         return info.context if isinstance(info.context, cls) else cls()
 
 
-def _describe_carried(schema: dict[str, Any], part: type["Part"]) -> None:
-    for key in sorted(part.carried):
-        schema["properties"][key] = {"description": "Kept for display."}
+_TABLE = tomllib.loads(resources.files(__package__).joinpath("keys.toml").read_text(encoding="utf-8"))
+
+
+def _describe_unread(schema: dict[str, Any], part: type["Part"]) -> None:
+    properties = schema.setdefault("properties", {})
+    for key in sorted(part.carried()):
+        properties[key] = {"description": "Kept for display."}
+    for key in sorted(part.inert()):
+        properties[key] = {"description": "Known, not executed: to be left off."}
     schema["patternProperties"] = {"^_": {}, "Preview$": {}}
 
 
 class Part(BaseModel):
-    """One object of a document; `carried` are the keys it keeps for display."""
+    """One object of a document."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, json_schema_extra=_describe_carried
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, json_schema_extra=_describe_unread
     )
-    carried: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    @functools.cache
+    def carried(cls) -> frozenset[str]:
+        """Return the keys kept for display."""
+        rows = (_TABLE.get(one.__name__, {}) for one in cls.__mro__)
+        return frozenset(key for row in rows for key in row.get("carried", ())) - _read_keys(cls)
+
+    @classmethod
+    @functools.cache
+    def inert(cls) -> dict[str, list[object]]:
+        """Return the keys that are known and not executed, with the values that are off."""
+        rows = (_TABLE.get(one.__name__, {}).get("inert", {}) for one in reversed(cls.__mro__))
+        return {key: off for row in rows for key, off in row.items() if key not in _read_keys(cls)}
 
     @classmethod
     def carries(cls, key: str) -> bool:
         """Whether the key is kept for display only."""
-        return key in cls.carried or key.startswith("_") or key.endswith("Preview")
+        return key in cls.carried() or key.startswith("_") or key.endswith("Preview")
 
     @classmethod
     def keys(cls) -> dict[str, str]:
         """Return every key with what becomes of it: read, inert or carried."""
-        table = {f.alias or name: "inert" if _is_inert(f.metadata) else "read" for name, f in cls.model_fields.items()}
-        return table | dict.fromkeys(sorted(cls.carried), "carried")
+        told = [(_read_keys(cls), "read"), (cls.inert(), "inert"), (cls.carried(), "carried")]
+        return {key: what for keys, what in told for key in sorted(keys)}
 
     @classmethod
     def key(cls, name: str) -> str:
@@ -102,29 +166,20 @@ class Part(BaseModel):
     def _account(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, dict):
             return value
-        Facts.of(info).parts[id(value)] = cls
-        return {key: item for key, item in value.items() if not cls.carries(key)}
+        facts = Facts.of(info)
+        facts.parts[id(value)] = cls
+        inert = cls.inert()
+        if not inert.keys().isdisjoint(value):
+            facts.switched_on += [
+                (value, key)
+                for key, off in inert.items()
+                if key in value and not (_is_off(value[key]) or _is_listed(value[key], off, facts))
+            ]
+        return {key: item for key, item in value.items() if key not in inert and not cls.carries(key)}
 
 
-@dataclass(frozen=True, eq=False)
-class Inert:
-    """Marks a key that is known and not executed: it passes when off, empty, one of `defaults`, or the own symbol."""
-
-    defaults: tuple[object, ...] = ()
-    own_symbol: bool = False
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_after_validator_function(self._check, handler(source))
-
-    def _check(self, value: Any, info: ValidationInfo) -> Any:
-        if _is_off(value) or value in self.defaults or (self.own_symbol and Facts.of(info).symbol in (None, value)):
-            return value
-        message = f"{brief(value)} switches on what is not supported; switch it off or remove it"
-        refuse("not-supported", message)
-
-
-def _is_inert(metadata: list[Any]) -> bool:
-    return any(isinstance(mark, Inert) for mark in metadata)
+def _is_listed(value: Any, off: list[object], facts: Facts) -> bool:
+    return value in off or ("symbol" in off and facts.symbol in (None, value))
 
 
 def _is_off(value: Any) -> bool:
@@ -141,6 +196,10 @@ def _is_off(value: Any) -> bool:
     return not value
 
 
+def _read_keys(part: type[Part]) -> set[str]:
+    return {field_.alias or name for name, field_ in part.model_fields.items()}
+
+
 @dataclass(frozen=True, eq=False)
 class Spelled:
     """Marks a field that holds one word of a vocabulary, however it is spelled."""
@@ -151,7 +210,8 @@ class Spelled:
         return core_schema.no_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.vocabulary.spellings)}
+        usual = (s for spelled in self.vocabulary.spellings for s in (spelled, spelled.upper(), spelled.capitalize()))
+        return {"type": "string", "enum": list(dict.fromkeys(usual))}
 
     def _read(self, value: Any) -> Any:
         known = self.vocabulary
@@ -205,5 +265,3 @@ Amount = Annotated[
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": AMOUNT_MAX}),
 ]
 """An exact number above zero."""
-Off = Annotated[Any, Inert()]
-"""A key that is known and not executed."""

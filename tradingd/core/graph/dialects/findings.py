@@ -9,7 +9,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from tradingd.core.graph.dialects.seed_conditions import LATER_EXPRESSIONS, TAGS
+from tradingd.core.graph.dialects import builder_schema
+from tradingd.core.graph.dialects.seed_conditions import LATER_EXPRESSIONS
+from tradingd.core.graph.dialects.seed_conditions import TAGS as SEED_TAGS
 from tradingd.core.graph.dialects.text import brief, pointer
 from tradingd.model.errors import Finding, Severity
 
@@ -37,6 +39,7 @@ _EXPECTED = {
     "decimal_type": "a number",
 }
 _SHOWN_MAX = 14
+TAGS = SEED_TAGS | builder_schema.TAGS
 _EXPRESSIONS = ("indicator", "market_data", "constant", "list")
 
 

@@ -13,17 +13,15 @@ from tradingd.core.graph.dialects import spellings
 from tradingd.core.graph.dialects.fields import (
     LOOK_BACK_MAX,
     Facts,
-    Inert,
     MaybeName,
     Name,
-    Off,
     Part,
     Spelled,
     Whole,
     refuse,
 )
 from tradingd.core.graph.dialects.text import brief
-from tradingd.core.graph.document import Logic, Op
+from tradingd.core.graph.expressions import Logic, Op
 
 _LISTS = (Op.IN, Op.NOT_IN)
 _RANGES = (Op.BETWEEN, Op.NOT_BETWEEN)
@@ -42,15 +40,11 @@ _OFFSET = "Look-back: 0 is the last closed bar, 1 or -1 the one before."
 class Expression(Part):
     """What all expressions may carry along."""
 
-    carried = frozenset({"id", "label", "displayName", "display_name"})
-
 
 class MarketExpression(Expression):
     """What reads a series; this dialect has one instrument and one timeframe."""
 
     offset: Back | None = Field(0, description=_OFFSET)
-    instrument_type: Annotated[Any, Inert(("TI",))] = Field(None, description="Another instrument: not supported.")
-    timeframe_id: Off = Field(None, description="Another timeframe: not supported.")
 
 
 class IndicatorExpression(MarketExpression):
@@ -99,7 +93,6 @@ def _scalar(value: Any) -> Any:
 class ConstantExpression(Expression):
     """A number, a text or a truth value. `value` is what counts; an editor's `numberValue` may be stale."""
 
-    carried = Expression.carried | {"numberValue", "stringValue", "booleanValue", "statusValue"}
     type: Literal["constant"] = Field(description="Kind of expression.")
     value: Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["number", "string", "boolean"]})] = Field(
         description="The constant."
@@ -133,7 +126,6 @@ Item = Annotated[
 class ListExpression(Expression):
     """What `in` and `not_in` compare with."""
 
-    carried = Expression.carried | {"aggregationType"}
     type: Literal["list"] = Field(description="Kind of expression.")
     items: list[Item] = Field(description="Its members, at least one.")
 
@@ -157,7 +149,6 @@ AnyExpression = Annotated[
 class ConditionPart(Part):
     """One comparison."""
 
-    carried = frozenset({"label", "description"})
     id: MaybeName = Field(None, description="Its name in traces; its place in the group where absent.")
     type: Literal["condition"] = Field("condition", description="Kind of member.")
     operator: Annotated[Op, Spelled(spellings.OPERATORS)] = Field(description="How the sides are compared.")
@@ -199,7 +190,6 @@ def _tag_of_member(value: Any) -> str | None:
 class GroupPart(Part):
     """Conditions and groups joined by and, or, not."""
 
-    carried = frozenset({"id", "label", "description"})
     type: Literal["group"] = Field(description="Kind of member.")
     operator: Annotated[Logic, Spelled(spellings.LOGIC)] = Field(description="How the members are joined.")
     conditions: "list[Member]" = Field(description="The members, at least one; exactly one for not.")

@@ -6,22 +6,17 @@ and what needs the whole graph is `verify.py`'s.
 """
 
 # Annotations are evaluated here: pydantic reads them.
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from tradingd.core.graph.dialects import spellings
-from tradingd.core.graph.dialects.fields import Inert, Label, MaybeName, Name, Off, Part, Spelled, refuse
+from tradingd.core.graph.dialects.fields import Label, MaybeName, Name, Part, Spelled, refuse
+from tradingd.core.graph.dialects.orders import OrderConfig, PositionPart, ReEntryConfig
+from tradingd.core.graph.dialects.protections import PostExecution
 from tradingd.core.graph.dialects.seed_conditions import (
-    ConditionPart,
-    ConstantExpression,
-    GroupPart,
-    IndicatorExpression,
-    ListExpression,
-    MarketDataExpression,
     Member,
 )
-from tradingd.core.graph.dialects.seed_orders import OptionDetails, OrderConfig, PositionPart, ReEntryConfig
 from tradingd.core.graph.dialects.text import brief
 from tradingd.core.graph.document import Kind, Trigger
 from tradingd.model.instrument import InstrumentKind
@@ -32,7 +27,6 @@ from tradingd.model.trading import AlertType, Product
 class NodeData(Part):
     """What the data of every node may hold."""
 
-    carried = frozenset({"description", "icon", "color", "isValid", "validationErrors"})
     label: Label | None = Field(None, description="Its name on the canvas.")
 
 
@@ -40,7 +34,6 @@ class IndicatorPart(Part):
     """One declared indicator; its parameters are those of the catalogue (`tradingd indicators`)."""
 
     model_config = ConfigDict(extra="allow")
-    carried = frozenset({"overbought", "oversold", "display_name", "displayName", "label", "color", "id"})
     type: Name = Field(description="Its name in the catalogue.")
     source: MaybeName = Field(None, description="The price it is computed from; close where absent.")
     price_field: MaybeName = Field(None, alias="price_field", description="The same, by its other name.")
@@ -71,14 +64,15 @@ def _timeframe(value: Any) -> Timeframe:
         refuse("bad-timeframe", str(error))
 
 
+TimeframeText = Annotated[Any, BeforeValidator(_timeframe), WithJsonSchema({"type": "string"})]
+"""The width of a bar."""
+
+
 class StartData(NodeData):
     """What the strategy watches and trades."""
 
-    carried = NodeData.carried | {"supportingInstrumentConfig"}
     symbol: Name | None = Field(None, description="The venue's name of what is watched.", validate_default=True)
-    timeframe: Annotated[Any, BeforeValidator(_timeframe), WithJsonSchema({"type": "string"})] = Field(
-        description="Width of a bar, as 5MIN, 1m, 1h, 1d."
-    )
+    timeframe: TimeframeText = Field(description="Width of a bar, as 5MIN, 1m, 1h, 1d.")
     exchange: Annotated[str, Spelled(spellings.EXCHANGES)] = Field(description="Where the symbol is listed.")
     trading_instrument: TradingInstrument | None = Field(
         None, description="What the entries trade; the symbol itself where absent."
@@ -88,10 +82,6 @@ class StartData(NodeData):
         None, description="intraday: flat by each session's end; carryforward: positions stay open over it."
     )
     trading_instrument_config: Any = Field(None, description="Of the builder dialect; refused beside symbol.")
-    supporting_instrument_enabled: Off = Field(None, description="A second instrument: not supported.")
-    running_variables: Off = Field(None, description="Variables set by events: not supported.")
-    end_conditions: Off = Field(None, description="Square-off by the start node: not supported.")
-    indicator_parameters: Off = Field(None, description="Of an older form: not supported.")
 
     @field_validator("symbol")
     @classmethod
@@ -117,19 +107,10 @@ class StartData(NodeData):
 class SignalData(NodeData):
     """What a signal waits for."""
 
-    carried = NodeData.carried | {"reEntryConditions", "reEntryExitConditions"}
     conditions: Member = Field(description="The condition: a group.")
     trigger: Annotated[Trigger, Spelled(spellings.TRIGGERS)] | None = Field(
         None, description="level (default): fires while true; edge: only when it became true since arming."
     )
-    exit_conditions: Off = Field(None, description="Exit conditions inside a signal: not supported.")
-    has_re_entry_conditions: Off = Field(None, description="Own conditions for re-entries: not supported.")
-    has_re_entry_exit_conditions: Off = Field(
-        None, description="Own conditions for exits of re-entries: not supported."
-    )
-    variables: Off = Field(None, description="Snapshots at firing: not supported.")
-    global_variable_updates: Off = Field(None, description="Global variables: not supported.")
-    priority: Annotated[Any, Inert((1,))] = Field(None, description="An order among signals: not supported.")
 
 
 class EntryData(NodeData):
@@ -137,10 +118,7 @@ class EntryData(NodeData):
 
     action_type: Literal["entry"] = Field("entry", description="What the node does.")
     positions: list[PositionPart] = Field(description="The positions, at least one.")
-    instrument: Annotated[Any, Inert(own_symbol=True)] = Field(None, description="The strategy's symbol; no other.")
-    variables: Off = Field(None, description="Snapshots: not supported.")
-    global_variable_updates: Off = Field(None, description="Global variables: not supported.")
-    post_execution_config: Off = Field(None, description="Stops, targets and trails: not supported.")
+    post_execution_config: PostExecution | None = Field(None, description="Stop, target and trail of its positions.")
 
     @field_validator("positions")
     @classmethod
@@ -155,7 +133,9 @@ class ExitNodeData(Part):
 
     order_config: OrderConfig = Field(OrderConfig.model_validate({}), description="What it closes, and how.")
     re_entry_config: ReEntryConfig | None = Field(None, description="Re-entry after it.")
-    post_execution_config: Off = Field(None, description="Stops, targets and trails: not supported.")
+    post_execution_config: PostExecution | None = Field(
+        None, description="Stop, target and trail of the positions that it closes, from their opening on."
+    )
 
 
 class ExitData(NodeData):
@@ -165,11 +145,6 @@ class ExitData(NodeData):
     exit_node_data: ExitNodeData = Field(ExitNodeData.model_validate({}), description="Its settings.")
     exit_type: Annotated[str, Spelled(spellings.EXIT_TYPES)] | None = Field(
         None, description="specific: one position or tag; all: everything the strategy holds."
-    )
-    positions: Off = Field(None, description="Of an older form: not supported.")
-    instrument: Annotated[Any, Inert(own_symbol=True)] = Field(None, description="The strategy's symbol; no other.")
-    exit_condition: Annotated[Any, Inert(({"type": "positionExit", "params": {}},))] = Field(
-        None, description="Of an older form: not supported."
     )
 
     @field_validator("exit_type")
@@ -194,9 +169,6 @@ class AlertData(NodeData):
     alert_type: Annotated[AlertType, Spelled(spellings.ALERT_TYPES)] | None = Field(
         None, description="info (default), warning or critical."
     )
-    send_email: Off = Field(None, description="Channels belong to the user, not the drawing: not supported.")
-    send_sms: Off = Field(None, description="As sendEmail.")
-    send_push: Annotated[Any, Inert((True,))] = Field(None, description="As sendEmail.")
 
     @field_validator("alert_message")
     @classmethod
@@ -212,13 +184,10 @@ class AlertData(NodeData):
 class NodePart(Part):
     """What every node has; where it stands on the canvas is kept for display."""
 
-    carried = frozenset({
-        "position", "positionAbsolute", "measured", "style", "className", "width", "height", "initialWidth",
-        "initialHeight", "selected", "selectable", "dragging", "draggable", "dragHandle", "deletable", "connectable",
-        "focusable", "resizing", "hidden", "zIndex", "sourcePosition", "targetPosition", "parentId", "parentNode",
-        "extent", "expandParent", "ariaLabel", "origin", "handles",
-    })  # fmt: skip
+    kind: ClassVar[Kind]
+    returns: ClassVar[bool] = False
     id: Name = Field(description="Unique in the strategy.")
+    data: Any = Field(description="Its settings.")
 
 
 class StartNode(NodePart):
@@ -264,12 +233,6 @@ class AlertNode(NodePart):
 class EdgePart(Part):
     """When its source has done its work, its target is armed."""
 
-    carried = frozenset({
-        "id", "type", "animated", "style", "className", "label", "labelStyle", "labelShowBg", "labelBgStyle",
-        "labelBgPadding", "labelBgBorderRadius", "data", "sourceHandle", "targetHandle", "markerStart", "markerEnd",
-        "selected", "selectable", "deletable", "focusable", "reconnectable", "updatable", "hidden", "zIndex",
-        "interactionWidth", "pathOptions", "ariaLabel",
-    })  # fmt: skip
     source: Name = Field(description="Id of the node it leaves.")
     target: Name = Field(description="Id of the node it leads to.")
 
@@ -277,18 +240,18 @@ class EdgePart(Part):
 class Envelope(Part):
     """A strategy document, its nodes and edges not yet looked at."""
 
-    carried = frozenset({
-        "description", "metadata", "version", "created_at", "updated_at", "createdAt", "updatedAt", "user_id", "userId",
-        "viewport",
-    })  # fmt: skip
-    id: Name = Field(description="The strategy's id.")
-    name: Label | None = Field(None, description="Its name for a person.")
     nodes: list[Any] = Field(description="The nodes; one of them starts.")
     edges: list[Any] = Field(description="The edges.")
-    global_variables: Off = Field(None, description="Global variables: not supported.")
 
 
-class Strategy(Envelope):
+class SeedEnvelope(Envelope):
+    """The envelope of the seed dialect."""
+
+    id: Name = Field(description="The strategy's id.")
+    name: Label | None = Field(None, description="Its name for a person.")
+
+
+class Strategy(SeedEnvelope):
     """A strategy document of the seed dialect."""
 
     model_config = ConfigDict(title="Strategy (seed dialect)")
@@ -316,17 +279,25 @@ LATER_NODES = (
 IGNORED_NODES = ("strategyOverview",)
 """Drawn by the editor for itself."""
 
-PARTS: tuple[type[Part], ...] = (
-    Envelope, StartNode, SignalNode, EntryNode, ExitNode, AlertNode, EdgePart, StartData, TradingInstrument,
-    IndicatorPart, SignalData, GroupPart, ConditionPart, IndicatorExpression, MarketDataExpression, ConstantExpression,
-    ListExpression, EntryData, PositionPart, OptionDetails, ExitData, ExitNodeData, OrderConfig, ReEntryConfig,
-    AlertData,
-)  # fmt: skip
+
+def parts_of(part: type[Part]) -> dict[str, type[Part]]:
+    """Return a part and all that its fields are made of, by name."""
+    found: dict[str, type[Part]] = {}
+    waiting: list[Any] = [part]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, type) and issubclass(one, Part):
+            if one.__name__ not in found:
+                found[one.__name__] = one
+                waiting += [field.annotation for field in one.model_fields.values()]
+        else:
+            waiting += get_args(one)
+    return found
 
 
 def keys() -> dict[str, dict[str, str]]:
     """Return the closed table: for each part, every key and whether it is read, inert or carried."""
-    return {part.__name__: part.keys() for part in PARTS}
+    return {name: part.keys() for name, part in parts_of(Strategy).items()}
 
 
 def schema() -> dict[str, Any]:

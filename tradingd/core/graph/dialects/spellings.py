@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tradingd.core.graph.document import ExitQuantity, Logic, Op, Trigger
+from tradingd.core.graph.document import ExitQuantity, Measure, Trigger
+from tradingd.core.graph.expressions import Gathering, Logic, Op
 from tradingd.model.instrument import InstrumentKind
 from tradingd.model.trading import EXPIRY_CODES, RIGHTS, STRIKE_CODES, AlertType, OrderType, Product, Side
 
@@ -106,6 +107,45 @@ FIELDS = Vocabulary(
     },
 )
 
+LIVE_FIELDS = Vocabulary(
+    "live field",
+    {
+        "ltp": ("ltp", "price", "last_price"),
+        "underlying_ltp": ("underlying_ltp", "underlyingLtp"),
+        "position_ltp": ("position_ltp", "positionLtp"),
+        "bid": ("bid",),
+        "ask": ("ask",),
+        "volume": ("volume",),
+        "oi": ("oi", "open_interest", "openInterest"),
+    },
+)
+
+ROLES = Vocabulary("instrument", {"TI": ("TI", "trading"), "SI": ("SI", "supporting")})
+
+SELECTIONS = Vocabulary(
+    "selection of a bar",
+    {"offset": ("offset",), "by_time": ("by_time", "byTime"), "by_number": ("by_number", "byNumber")},
+)
+
+GATHERINGS = Vocabulary(
+    "aggregation",
+    {
+        Gathering.MIN: ("min", "lowest"),
+        Gathering.MAX: ("max", "highest"),
+        Gathering.AVG: ("avg", "average", "mean"),
+        Gathering.SUM: ("sum",),
+        Gathering.FIRST: ("first",),
+        Gathering.LAST: ("last",),
+        Gathering.COUNT: ("count",),
+    },
+    later=("none",),
+)
+
+STATUSES = Vocabulary(
+    "position status",
+    {"open": ("Open",), "closed": ("Close", "Closed"), "partially_closed": ("Partially closed", "partially_closed")},
+)
+
 EXCHANGES = Vocabulary("exchange", _codes(("NSE", "BSE", "NFO", "BFO", "BINANCE", "SIM")))
 
 INSTRUMENTS = Vocabulary(
@@ -139,9 +179,9 @@ PRODUCTS = Vocabulary(
     },
 )  # fmt: skip
 
-EXPIRIES = Vocabulary("expiry", _codes(EXPIRY_CODES), later=("Q0", "Q1", "Y0", "Y1"))
+EXPIRIES = Vocabulary("expiry", _codes(EXPIRY_CODES))
 
-STRIKES = Vocabulary("strike", _codes(STRIKE_CODES), later=("premium",))
+STRIKES = Vocabulary("strike", _codes(STRIKE_CODES))
 
 OPTION_TYPES = Vocabulary(
     "option type", dict(zip(RIGHTS, (("CE", "call"), ("PE", "put"), ("FUT", "future", "futures")), strict=True))
@@ -161,10 +201,24 @@ ALERT_TYPES = Vocabulary(
     {AlertType.INFO: ("info",), AlertType.WARNING: ("warning", "warn"), AlertType.CRITICAL: ("critical", "error")},
 )
 
+MEASURES = Vocabulary(
+    "measure",
+    {
+        Measure.PERCENTAGE: ("percentage", "percent", "%"),
+        Measure.POINTS: ("points", "point"),
+        Measure.PNL: ("pnl", "p&l"),
+    },
+)
+
+LEVELS = Vocabulary("level", {Measure.PRICE: ("price", "absolute"), **MEASURES.words})
+
+TRAILS = Vocabulary("trail type", _codes(("position", "underlying")))
+
 EXIT_TYPES = Vocabulary("exit type", _codes(("specific", "all")))
 
 VOCABULARIES = (
-    OPERATORS, LOGIC, TRIGGERS, FIELDS, EXCHANGES, INSTRUMENTS, UNDERLYINGS, SIDES, ORDER_TYPES, PRODUCTS, EXPIRIES,
-    STRIKES, OPTION_TYPES, QUANTITIES, ALERT_TYPES, EXIT_TYPES,
+    OPERATORS, LOGIC, TRIGGERS, FIELDS, LIVE_FIELDS, ROLES, SELECTIONS, GATHERINGS, STATUSES, EXCHANGES, INSTRUMENTS,
+    UNDERLYINGS, SIDES, ORDER_TYPES, PRODUCTS, EXPIRIES, STRIKES, OPTION_TYPES, QUANTITIES, ALERT_TYPES, MEASURES,
+    LEVELS, TRAILS, EXIT_TYPES,
 )  # fmt: skip
 """All of them, for whoever lists what is understood."""

@@ -12,12 +12,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tradingd.core.graph.nodes.node import Node, State
-from tradingd.model.trading import AlertKind, AlertType, Intent, Order, OrderState, Purpose
+from tradingd.model.trading import AlertKind, AlertType, Intent, OrderState, Purpose
 
 if TYPE_CHECKING:
     from tradingd.core.graph.document import Entry, Leg
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.strategy import Run, StrategyRuntime
+    from tradingd.model.trading import Order
 
 FINAL = (OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED)
 
@@ -60,11 +61,11 @@ class EntryNode(Node):
         self.run = None
         self._orders = []
 
-    def cannot_act(self, strategy: StrategyRuntime) -> str:
-        """Return the gate that keeps the entry from running now; empty where it can."""
+    def cannot_act(self, strategy: StrategyRuntime, *, granted: bool = False) -> str:
+        """Return the gate that keeps the entry from running now, even if granted a re-entry; empty where it can."""
         if self.state is State.WORKING or any(not strategy.slot(v).flat for v in self.vpis):
             return "occupied"
-        if self.spent and self.grant is None:
+        if self.spent and self.grant is None and not granted:
             return "spent"
         if all(self._used_up(leg) for leg in self.legs):
             return "budget"
@@ -85,9 +86,9 @@ class EntryNode(Node):
             return True
         self.gate = ""
         self.spent = True
-        strategy.consume(self)
+        again = strategy.consume(self)
         self.parent = strategy.record(self, positions_created=[leg.vpi for leg in self.legs if not self._used_up(leg)])
-        self.run = strategy.begin_run(self, scope)
+        self.run = strategy.begin_run(self, scope, again=again)
         self._stage, self._orders, self._short = 0, [], False
         self.state = State.WORKING
         strategy.desk.count_entry()
@@ -105,12 +106,12 @@ class EntryNode(Node):
                 lots=leg.quantity, limit_price=leg.limit_price, choice=leg.choice, multiplier=leg.multiplier,
                 tag=leg.tag, cause=self.parent,
             )  # fmt: skip
-            order = strategy.desk.submit(intent)
-            if isinstance(order, Order):
-                self.entered[leg.vpi] += 1
-                self._orders.append(order)
-            else:
+            orders = strategy.desk.submit(intent)
+            if isinstance(orders, str):
                 self._short = True
+            else:
+                self.entered[leg.vpi] += 1
+                self._orders += orders
 
     def on_report(self, strategy: StrategyRuntime, order: Order) -> None:
         """Arm the children at the first fill; go on to the next stage, or come to an end."""

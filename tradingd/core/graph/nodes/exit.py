@@ -158,6 +158,17 @@ class ExitNode(Node):
             self._close(strategy, strategy.slot(vpi))
         self.advance(strategy)
 
+    def release(self, strategy: StrategyRuntime, vpi: str) -> None:
+        """Somebody else closed a slot: withdraw what still works to close it, and do not count it as closed by us."""
+        if vpi not in self.asked:
+            return
+        del self.asked[vpi]
+        for order in strategy.desk.working((vpi,), Purpose.EXIT):
+            if order.node == self.id and not order.cancelling:
+                strategy.desk.cancel(order)
+        if not self.asked:
+            strategy.disarm(self)
+
     def advance(self, strategy: StrategyRuntime) -> None:
         """Close what became free since, as a fill that raced its cancel; see whether all is closed."""
         if self.state is not State.WORKING or self.asleep:

@@ -62,6 +62,9 @@ class Node:
     def on_armed(self, strategy: StrategyRuntime, *, by_start: bool) -> None:
         """Prepare to wait."""
 
+    def on_session(self, strategy: StrategyRuntime) -> None:
+        """A session opens and the node stays armed: ask again for its times."""
+
     def on_disarmed(self, strategy: StrategyRuntime) -> None:
         """Let go of what the node was doing."""
 

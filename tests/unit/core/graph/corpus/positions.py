@@ -93,12 +93,19 @@ CASES = [
         {f"{POSITION}/productType": "CNC"},
         {f"{POSITION}/productType": "NRML", f"{START}/strategyType": "carryforward"},
     ),
-    at(
-        "trailing",
-        "not-supported",
-        f"{POSITION}/trailingConfig",
-        {"enabled": True, "priceMove": 5},
-        {"enabled": False, "priceMove": 5},
+    Case(
+        "trailing by nothing",
+        "missing-key",
+        f"{POSITION}/trailingConfig/trailPrice",
+        {f"{POSITION}/trailingConfig": {"enabled": True, "priceMove": 5}},
+        {f"{POSITION}/trailingConfig": {"enabled": False, "priceMove": 5}},
+    ),
+    Case(
+        "trailing past the price",
+        "out-of-range",
+        f"{POSITION}/trailingConfig/trailPrice",
+        {f"{POSITION}/trailingConfig": {"enabled": True, "priceMove": 5, "trailPrice": 6}},
+        {f"{POSITION}/trailingConfig": {"enabled": True, "priceMove": 5, "trailPrice": 5}},
     ),
     at(
         "re-entry by the position",
@@ -109,12 +116,36 @@ CASES = [
     ),
     at("state of another time", "not-supported", f"{POSITION}/status", "filled", "active"),
     at("another instrument at the entry", "not-supported", f"{ENTRY}/instrument", "TCS", "RELIANCE"),
-    at(
-        "stop after the entry",
+    Case(
+        "stop without a distance",
+        "missing-key",
+        f"{ENTRY}/postExecutionConfig/stopLoss",
+        {f"{ENTRY}/postExecutionConfig": {"stopLoss": {"enabled": True}}},
+        {f"{ENTRY}/postExecutionConfig": {"stopLoss": {"enabled": True, "stopPercentage": 2, "waitTime": 5}}},
+    ),
+    Case(
+        "stop that waits for the market",
         "not-supported",
-        f"{ENTRY}/postExecutionConfig",
-        {"stopLoss": {"enabled": True}},
-        {"stopLoss": {"enabled": False, "stopPoints": 5}},
+        f"{ENTRY}/postExecutionConfig/stopLoss/waitForMarket",
+        {
+            f"{ENTRY}/postExecutionConfig": {
+                "stopLoss": {"enabled": True, "stopPnl": 5, "triggerType": "pnl", "waitForMarket": True}
+            }
+        },
+        {f"{ENTRY}/postExecutionConfig": {"stopLoss": {"enabled": True, "stopPnl": 5, "triggerType": "pnl"}}},
+    ),
+    Case(
+        "two stops for one position",
+        "contradiction",
+        f"{POSITION}",
+        {
+            f"{ENTRY}/postExecutionConfig": {"stopLoss": {"enabled": True, "stopPercentage": 2}},
+            f"{EXIT}/exitNodeData/postExecutionConfig": {"stopLoss": {"enabled": True, "stopPercentage": 3}},
+        },
+        {
+            f"{ENTRY}/postExecutionConfig": {"stopLoss": {"enabled": True, "stopPercentage": 2}},
+            f"{EXIT}/exitNodeData/postExecutionConfig": {"takeProfit": {"enabled": True, "targetPercentage": 3}},
+        },
     ),
     Case(
         "vpi twice in an entry",
@@ -157,7 +188,6 @@ CASES = [
     ),
     at("no expiry", "missing-key", f"{DETAILS}/expiry", REMOVE, "m2", base=make_options),
     at("unknown expiry", "unknown-value", f"{DETAILS}/expiry", "W5", "W4", base=make_options),
-    at("quarterly expiry", "not-supported", f"{DETAILS}/expiry", "Q0", "M0", base=make_options),
     at("no strike", "missing-key", f"{DETAILS}/strikeType", REMOVE, "otm1", base=make_options),
     at(
         "strike out of the money by nothing",
@@ -168,7 +198,14 @@ CASES = [
         base=make_options,
     ),
     at("strike too far", "unknown-value", f"{DETAILS}/strikeType", "ITM21", "ITM20", base=make_options),
-    at("strike by premium", "not-supported", f"{DETAILS}/strikeType", "premium", base=make_options),
+    Case(
+        "strike by no premium",
+        "missing-key",
+        f"{DETAILS}/strikeValue",
+        {f"{DETAILS}/strikeType": "premium"},
+        {f"{DETAILS}/strikeType": "premium", f"{DETAILS}/strikeValue": 100},
+        make_options,
+    ),
     at("no right", "missing-key", f"{DETAILS}/optionType", REMOVE, "put", base=make_options),
     at("unknown right", "unknown-value", f"{DETAILS}/optionType", "CALLS", "call", base=make_options),
     Case(
@@ -300,12 +337,12 @@ CASES = [
         {"type": "time", "params": {}},
         {"type": "positionExit", "params": {}},
     ),
-    at(
-        "stop after the exit",
-        "not-supported",
-        f"{EXIT}/exitNodeData/postExecutionConfig",
-        {"takeProfit": {"enabled": True}},
-        {"takeProfit": {"enabled": False}},
+    Case(
+        "target without a distance",
+        "missing-key",
+        f"{EXIT}/exitNodeData/postExecutionConfig/takeProfit",
+        {f"{EXIT}/exitNodeData/postExecutionConfig": {"takeProfit": {"enabled": True}}},
+        {f"{EXIT}/exitNodeData/postExecutionConfig": {"takeProfit": {"enabled": False}}},
     ),
     Case(
         "unknown key of an order",

@@ -146,12 +146,6 @@ CASES = [
     # --- the start node, and which dialect it speaks
     at("no symbol", "dialect-unknown", f"{START}/symbol", REMOVE, "TCS"),
     at("both dialects", "dialect-ambiguous", f"{START}/tradingInstrumentConfig", {}),
-    Case(
-        "builder dialect",
-        "dialect-unsupported",
-        "",
-        {f"{START}/symbol": REMOVE, f"{START}/tradingInstrumentConfig": {"symbol": "TCS"}},
-    ),
     at("no timeframe", "missing-key", f"{START}/timeframe", REMOVE, "1h"),
     at("odd timeframe", "bad-timeframe", f"{START}/timeframe", "5 ticks", "5m"),
     at("timeframe of a week", "bad-timeframe", f"{START}/timeframe", "7d", "30s"),

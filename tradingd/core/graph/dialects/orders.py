@@ -1,10 +1,11 @@
-"""Positions and exits of the seed dialect as models: what is bought and sold, how much, and how often again.
+"""Positions and exits as models, of both dialects: what is bought and sold, how much, and how often again.
 
 They are judged by themselves and by what the start node says is traded; nothing here knows prices, lots or what
 is open. An absent number is absent: no editor's default is put in its place.
 """
 
 # Annotations are evaluated here: pydantic reads them.
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -14,18 +15,17 @@ from tradingd.core.graph.dialects.fields import (
     AMOUNT_MAX,
     Amount,
     Facts,
-    Inert,
     MaybeName,
     Number,
-    Off,
     Part,
     Spelled,
     Whole,
     refuse,
 )
+from tradingd.core.graph.dialects.protections import TrailingConfig
 from tradingd.core.graph.document import ExitQuantity
 from tradingd.model.instrument import InstrumentKind
-from tradingd.model.trading import OrderType, Product, Side
+from tradingd.model.trading import PREMIUM, OptionChoice, OrderType, Product, Side
 
 _DERIVATIVES = (InstrumentKind.OPTION, InstrumentKind.FUTURE)
 
@@ -42,13 +42,15 @@ def _limit_price(price: Any, info: ValidationInfo) -> Any:
 class OptionDetails(Part):
     """Which contract of the symbol a position takes, resolved when the entry runs."""
 
-    carried = frozenset({"strikeValue"})
     expiry: Annotated[str, Spelled(spellings.EXPIRIES)] = Field(description="W0-W4 weeks, M0-M2 months ahead.")
     option_type: Annotated[str, Spelled(spellings.OPTION_TYPES)] | None = Field(
         None, description="CE, PE or FUT; FUT where absent in a futures strategy.", validate_default=True
     )
     strike_type: Annotated[str, Spelled(spellings.STRIKES)] | None = Field(
-        None, description="ATM, ITM1-ITM20, OTM1-OTM20; none for a future.", validate_default=True
+        None, description="ATM, ITM1-ITM20, OTM1-OTM20, premium; none for a future.", validate_default=True
+    )
+    strike_value: Number | None = Field(
+        None, description="The premium wanted, where strikeType is premium.", validate_default=True
     )
 
     @field_validator("option_type")
@@ -73,11 +75,22 @@ class OptionDetails(Part):
             refuse("unexpected-key", f"a future has no strike ({strike}); remove it")
         return strike
 
+    @field_validator("strike_value")
+    @classmethod
+    def _priced(cls, value: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        if info.data.get("strike_type") == PREMIUM and (value is None or value <= 0):
+            refuse("missing-key", "strikeType is premium: say which one, as strikeValue, above 0")
+        return value
+
+    def choice(self) -> OptionChoice:
+        """Return the contract as it is asked for."""
+        premium = self.strike_value if self.strike_type == PREMIUM else None
+        return OptionChoice(self.expiry, self.strike_type or "", self.option_type or "", premium)
+
 
 class PositionPart(Part):
     """One position that an entry opens."""
 
-    carried = frozenset({"label", "sourceNodeId", "createdAt", "lastUpdated"})
     id: MaybeName = Field(None, description="Its id on the canvas; the vpi where that is absent.")
     vpi: MaybeName = Field(None, description="Virtual position id, unique in the strategy.", validate_default=True)
     vpt: MaybeName = Field(None, description="Tag; an exit may close all positions of a tag.")
@@ -98,10 +111,7 @@ class PositionPart(Part):
     max_entries: Annotated[Whole, Field(ge=1)] | None = Field(
         None, description="Entries of this position in a session."
     )
-    trailing_config: Off = Field(None, description="Trailing: not supported.")
-    re_entry: Off = Field(None, description="Re-entry by the position: not supported.")
-    is_rolled_out: Off = Field(None, description="Rolled over: not supported.")
-    status: Annotated[Any, Inert(("active", "pending"))] = Field(None, description="An editor's tracking.")
+    trailing_config: TrailingConfig | None = Field(None, description="How its stop follows the price.")
 
     @field_validator("vpi")
     @classmethod
@@ -184,7 +194,6 @@ class OrderConfig(Part):
 class ReEntryConfig(Part):
     """Whether, and how often, the strategy may enter again after this exit."""
 
-    carried = frozenset({"currentReEntryCount"})
     enabled: bool = Field(default=False, description="Whether there is re-entry at all.")
     group_number: Whole | None = Field(1, description="Exits of one group share one budget.")
     max_re_entries: Whole | None = Field(None, description="Re-entries; null: no limit; absent: none.")
