@@ -22,7 +22,7 @@ from tradingd.core.markets.contracts import Contracts
 from tradingd.core.session import Session
 from tradingd.core.settings import CoreSettings
 from tradingd.core.simulator import Simulator
-from tradingd.model.commands import CancelOrder, SubmitOrder
+from tradingd.model.commands import CancelOrder, ModifyOrder, SubmitOrder
 from tradingd.model.events import OrderFilled, OrderRejected
 from tradingd.model.instrument import Instrument, InstrumentKind
 from tradingd.model.market import MINUTE, Bar, Timeframe
@@ -195,6 +195,8 @@ class Story:
             self.said.append(f"{self.event} {order.purpose} {order.side} {order.vpi} {order.quantity}")
         elif isinstance(command, CancelOrder):
             self.said.append(f"{self.event} cancel {command.order.vpi}")
+        elif isinstance(command, ModifyOrder):
+            self.said.append(f"{self.event} modify {command.order.vpi}")
         elif command.alert.kind is not AlertKind.FILL:
             what = command.alert.node if command.alert.kind is AlertKind.ALERT else command.alert.type
             self.said.append(f"{self.event} {command.alert.kind} {what}")

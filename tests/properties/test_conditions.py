@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from tests.stories import document, drawing, entry, start
 from tests.unit.core.runs import M1, when
+from tradingd.core.graph.arithmetic import SCOPE
 from tradingd.core.graph.conditions import Evaluator, Writer
-from tradingd.core.graph.document import Candle, Condition, Constant, Group, IndicatorValue, Logic, Op, Signal
-from tradingd.core.graph.plan import bind, plan
+from tradingd.core.graph.document import Signal
+from tradingd.core.graph.expressions import Candle, Condition, Constant, Group, IndicatorValue, Logic, Op
+from tradingd.core.graph.plan import plan
+from tradingd.core.graph.source import bind
 from tradingd.core.indicators.series import Series
 from tradingd.model.errors import DocumentError
 from tradingd.model.market import MINUTE, Bar
@@ -24,8 +27,8 @@ from tradingd.model.market import MINUTE, Bar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tradingd.core.graph.conditions import Value
-    from tradingd.core.graph.document import Operand
+    from tradingd.core.graph.arithmetic import Value
+    from tradingd.core.graph.expressions import Operand
 
 TICK = Fraction(1, 20)
 BARS, BACK = 7, 4
@@ -78,6 +81,7 @@ def name(operand: Operand) -> str:
 def read(columns: Columns, operand: Operand, back: int) -> Fraction | None:
     if isinstance(operand, Constant):
         return Fraction(repr(operand.value))
+    assert isinstance(operand, Candle | IndicatorValue)
     column = columns[name(operand)]
     value = column[len(column) - 1 - operand.back - back]
     return None if math.isnan(value) else Fraction(repr(value))
@@ -133,7 +137,10 @@ def compared(columns: Columns, condition: Condition) -> bool | None:
 
 def walked(columns: Columns, group: Group) -> bool | None:
     def value(operand: Operand, back: int) -> Value:
-        return operand.value if isinstance(operand, Constant) else columns[name(operand)][-1 - operand.back - back]
+        if isinstance(operand, Constant):
+            return operand.value
+        assert isinstance(operand, Candle | IndicatorValue)
+        return columns[name(operand)][-1 - operand.back - back]
 
     return Evaluator(value, float(TICK), []).group(group)
 
@@ -146,7 +153,7 @@ def test_three_ways_to_one_truth(record_property: Callable[[str, object], None])
         truth = by_hand(columns, group)
         met[truth] += 1
         assert walked(columns, group) is truth
-        scope = {"tick": float(TICK), "round": round, **columns}
+        scope = {**SCOPE, "tick": float(TICK), **columns}
         writer = Writer(name)
         assert eval(writer.true(group), scope) is (truth is True)  # noqa: S307 - what is under test writes Python
         assert eval(writer.false(group), scope) is (truth is False)  # noqa: S307
@@ -176,6 +183,7 @@ def drawn_operand(operand: Operand) -> dict[str, Any]:
         return {"type": "constant", "value": operand.value}
     if isinstance(operand, Candle):
         return {"type": "market_data", "field": operand.field, "offset": -operand.back}
+    assert isinstance(operand, IndicatorValue)
     return {"type": "indicator", "name": operand.key, "output": operand.output, "offset": operand.back}
 
 
@@ -200,7 +208,7 @@ def test_a_drawing_means_what_it_says_at_every_bar(group: Group, rows: list[tupl
     prepared = plan(parsed)
     node = next(n for n in parsed.nodes if isinstance(n, Signal))
     series = Series("X", M1, "run")
-    declared = dict(parsed.indicators)
+    declared = dict(parsed.lines[0].indicators)
     lists: dict[Operand, list[float]] = {}
     for operand, back in prepared.look_back.items():
         if isinstance(operand, Candle):

@@ -29,6 +29,7 @@ from tradingd.adapters.stores.recording import read
 from tradingd.adapters.stores.segments import Segment, SegmentReader, SegmentWriter, find_segments
 from tradingd.model.errors import StoreError
 from tradingd.model.events import (
+    BarMoved,
     BarOpened,
     Deadline,
     FeedGap,
@@ -40,6 +41,7 @@ from tradingd.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    Pulse,
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
@@ -79,6 +81,8 @@ RARE: st.SearchStrategy[Event] = st.one_of(
     HISTORIES,
     REPLACEMENTS,
     st.builds(BarOpened, TEXTS, TIMES, FINITE),
+    st.builds(BarMoved, TEXTS, TIMES, FINITE),
+    st.builds(Pulse, TEXTS, TIMES),
     st.builds(Deadline, TIMES),
     st.builds(FeedGap, TEXTS, TIMES),
     st.builds(FlattenRequested, TEXTS, TIMES),

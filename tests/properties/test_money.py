@@ -58,10 +58,14 @@ class Books:
         return next((o for o in self.book.working.values() if o.vpi == vpi and purpose in (None, o.purpose)), None)
 
     def report(self, order: Order, report: OrderFilled | OrderCancelled) -> None:
-        assert self.book.apply(report) is order
+        applied = self.book.apply(report)
+        assert applied is not None
         if isinstance(report, OrderFilled):
-            fill = report.fill
-            self.positions.apply(order, fill, DATE)
+            fill, room = report.fill, self.positions.room(order, applied.filled, applied.beyond)
+            if room:
+                self.positions.apply(order, fill, room, applied.filled, DATE)
+            if room < fill.quantity:
+                self.positions.stray(order, fill, fill.quantity - room, DATE)
             self.flows.append((order.side.sign * Fraction(fill.quantity), Fraction(fill.price)))
         if order.id not in self.book.working:
             self.positions.on_final(order)
@@ -87,10 +91,10 @@ class Books:
             self.fill(order, min(quantity, order.remaining), price)
         elif what == "cancel" and order is not None:
             self.report(order, OrderCancelled(order.id, self.count))
-        elif what in ("overfill", "overclose"):
+        elif what == "overfill" and order is not None:
+            self.fill(order, order.remaining + quantity, price)
+        elif what == "overclose":
             attempt = partial(self.send, vpi, Purpose.EXIT, Side.SELL, slot.free + lot)
-            if what == "overfill" and order is not None:
-                attempt = partial(self.fill, order, order.remaining + lot, price)
             before = self.state()
             with pytest.raises(InvariantError):
                 attempt()

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradingd.core.orders import FINAL, OrderBook, base36, serial
+from tradingd.core.orders import FINAL, Applied, OrderBook, base36, serial
 from tradingd.model.errors import InvariantError
-from tradingd.model.events import OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderRejected
+from tradingd.model.events import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+)
 from tradingd.model.instrument import Instrument
 from tradingd.model.trading import Fill, Order, OrderState, OrderType, Product, Purpose, Side
 
@@ -28,7 +35,7 @@ fills = st.builds(
 )  # fmt: skip
 others = st.builds(
     lambda make, order: make(order, 1, "why") if make is not OrderAccepted else make(order, 1),
-    st.sampled_from([OrderAccepted, OrderAccepted, OrderCancelled, OrderRejected, OrderExpired]), names,
+    st.sampled_from([OrderAccepted, OrderAccepted, OrderUnknown, OrderCancelled, OrderRejected, OrderExpired]), names,
 )  # fmt: skip
 reports = st.lists(st.one_of(fills, fills, others), max_size=25)
 
@@ -45,35 +52,42 @@ def make_book() -> tuple[OrderBook, dict[str, Order]]:
     return book, orders
 
 
-def apply(book: OrderBook, report: OrderReport) -> Order | None:
-    """Return the order that moved; none where nothing did, also where the report was impossible."""
+def apply(book: OrderBook, report: OrderReport) -> Applied | None:
+    """Return what a report did; none where nothing, also where it was impossible."""
     try:
         return book.apply(report)
     except InvariantError:
         return None
 
 
+def state_of(order: Order) -> tuple[object, ...]:
+    """Return what no report moves that the order has no room for; its value grows with all that was traded."""
+    return astuple(replace(order, value=Decimal(0)))
+
+
 @given(reports)
 def test_an_order_moves_only_forward_and_only_by_what_moved_it(told: list[OrderReport]) -> None:
     book, orders = make_book()
-    counted: dict[str, Decimal] = {}
+    counted: dict[str, Applied] = {}
     for report in told:
-        before = {name: astuple(order) for name, order in orders.items()}
+        before = {name: state_of(order) for name, order in orders.items()}
         working = set(book.working)
-        moved = apply(book, report)
+        applied = apply(book, report)
         for name, order in orders.items():
-            if order is not moved:
-                assert astuple(order) == before[name]
+            if applied is None or order is not applied.order or name not in working:
+                assert state_of(order) == before[name]
             else:
                 assert name == report.order
-                assert name in working
             assert (name in book.working) is (order.state not in FINAL)
-        if moved is not None and isinstance(report, OrderFilled):
+        if applied is not None and isinstance(report, OrderFilled):
             assert report.fill.id not in counted
-            counted[report.fill.id] = report.fill.quantity
+            assert applied.filled + applied.beyond == report.fill.quantity
+            assert applied.filled == 0 or report.order in working
+            counted[report.fill.id] = applied
     for name, order in orders.items():
-        assert order.filled == sum(quantity for number, quantity in counted.items() if number.startswith(name))
-        assert 0 <= order.filled <= order.quantity
+        of_it = [applied for number, applied in counted.items() if number.startswith(name)]
+        assert order.filled == sum(applied.filled for applied in of_it) <= order.quantity
+        assert order.value == 100 * sum(applied.filled + applied.beyond for applied in of_it)
         assert (order.state is OrderState.FILLED) is (order.filled == order.quantity)
         assert order.state is not OrderState.REJECTED or not order.filled
 

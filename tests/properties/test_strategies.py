@@ -19,11 +19,14 @@ from hypothesis import strategies as st
 
 from tests.stories import T0, Venue, alert, document, drawing, entry, exit_, leg, start
 from tradingd.core.engine import Engine
-from tradingd.core.graph.conditions import NAN, Evaluator, Value
-from tradingd.core.graph.document import Constant, Operand, Signal
+from tradingd.core.graph.arithmetic import NAN, Value
+from tradingd.core.graph.conditions import Evaluator
+from tradingd.core.graph.document import Signal
+from tradingd.core.graph.expressions import Candle, Constant, IndicatorValue, Operand
 from tradingd.core.graph.loading import load
 from tradingd.core.graph.nodes.exit import ExitNode
-from tradingd.core.graph.plan import bind, plan
+from tradingd.core.graph.plan import plan
+from tradingd.core.graph.source import bind
 from tradingd.core.indicators.catalog import CATALOG
 from tradingd.core.indicators.declaration import declare
 from tradingd.core.markets.contracts import Contracts
@@ -32,7 +35,7 @@ from tradingd.core.settings import CoreSettings, OrderSettings, RiskSettings, Si
 from tradingd.model.commands import SubmitOrder
 from tradingd.model.events import OrderFilled
 from tradingd.model.instrument import Instrument, InstrumentKind
-from tradingd.model.market import DAY, MINUTE, SECOND, Tick
+from tradingd.model.market import DAY, MINUTE, SECOND, Depth, Tick
 from tradingd.model.trading import Order, Purpose
 
 if TYPE_CHECKING:
@@ -56,6 +59,16 @@ class Case:
     settings: CoreSettings
     ticks: list[tuple[int, float, float]]
     bad: int
+    shown: str
+
+    def tick(self, ts: int, price: float, volume: float) -> Tick:
+        """Return a tick that shows a last price alone, the touch too, or a book of two thin levels."""
+        touch = (0.0, 0.0) if self.shown == "price" else (price - 0.02, price + 0.02)
+        depth = None
+        if self.shown == "book":
+            sides = ([(one, 1.0), (one + sign * 0.03, 2.0)] for one, sign in zip(touch, (-1, 1), strict=True))
+            depth = Depth(*map(tuple, sides))
+        return Tick(INSTRUMENT.id, ts, price, volume, *touch, 0.0, depth)
 
 
 # --- drawings ----------------------------------------------------------------------------------------------------
@@ -186,10 +199,15 @@ def cases(draw: st.DrawFn) -> Case:
         orders=OrderSettings(incomplete_entry=draw(st.sampled_from(["keep", "close"]))),
         risk=RiskSettings(max_entries_per_session=draw(st.sampled_from([20, "none"]))),
         simulation=SimulationSettings(
-            latency_ms=draw(st.sampled_from([0, 0, 1500])), max_volume_share=draw(st.sampled_from([Decimal(1), "none"]))
+            latency_ms=draw(st.sampled_from([0, 0, 1500])),
+            max_volume_share=draw(st.sampled_from([Decimal(1), "none"])),
+            half_spread_ticks=draw(st.sampled_from([Decimal(0), Decimal(2)])),
+            slippage_bps=draw(st.sampled_from([Decimal(0), Decimal(3)])),
+            quote_age_s_max=draw(st.sampled_from([0, 10, 60])),
+            starting_cash=draw(st.sampled_from([Decimal(1_000_000), Decimal(1_000_000), Decimal(500)])),
         ),
     )
-    return Case(draw(drawn_strategy()), settings, dirty, bad)
+    return Case(draw(drawn_strategy()), settings, dirty, bad, draw(st.sampled_from(["price", "touch", "book"])))
 
 
 # --- running -----------------------------------------------------------------------------------------------------
@@ -236,7 +254,7 @@ class Run:
         """Run the case, looking after every tick."""
         bars = -1
         for ts, price, volume in self.case.ticks:
-            self.session.step(Tick(INSTRUMENT.id, ts, price, volume))
+            self.session.step(self.case.tick(ts, price, volume))
             count = self.engine.desks[self.strategy.id].bars()
             if count != bars:
                 bars = count
@@ -253,6 +271,7 @@ class Run:
         def value(wanted: Operand, back: int) -> Value:
             if isinstance(wanted, Constant):
                 return wanted.value
+            assert isinstance(wanted, Candle | IndicatorValue)
             values = self.strategy.lists.get(wanted)
             return NAN if values is None else values[-1 - wanted.back - back]
 
@@ -293,6 +312,8 @@ class Run:
         """Cash is what the fills say, and P&L is cash plus what is still open at cost."""
         positions = self.engine.desks[self.strategy.id].positions
         assert positions.cash == self.cash
+        account = self.engine.clearing.account
+        assert account.cash == account.starting_cash + self.cash  # nothing is charged there
         open_at_cost = Decimal(0)
         for held in positions.open():
             open_at_cost += held.side.sign * (held.entry_value - held.exit_value)

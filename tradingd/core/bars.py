@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tradingd.model.market import Bar, Quality
+from tradingd.model.market import FOREVER, Bar, Quality
 
 if TYPE_CHECKING:
     from tradingd.model.market import FoldedTick, Timeframe, TradingSession
 
-FOREVER = 1 << 62
 LATE, MERGED, OPENED = -1, 0, 1
 """What became of a tick: it belongs to a closed bar, it went into the forming bar, it opened one."""
 
@@ -103,6 +102,13 @@ class BarBuilder:
         self._volume = volume
         self._count = count
         return OPENED
+
+    def so_far(self) -> Bar:
+        """Return the forming bar as it is."""
+        return Bar(
+            self.instrument, self.timeframe, self._start, self.ts_end,
+            self._open, self._high, self._low, self._close, self._volume, self._count,
+        )  # fmt: skip
 
     def mark_gap(self) -> None:
         """Remember that the feed was lost while the bar forms, or before the next one opens."""

@@ -12,56 +12,60 @@ ids, each finishing before the next begins.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tradingd.core.bars import FOREVER, LATE, OPENED
-from tradingd.core.feed import Feed, Line
+from tradingd.core.bars import LATE, OPENED
+from tradingd.core.clearing import Clearing
+from tradingd.core.feed import Feed, Feeds, Line
 from tradingd.core.markets.sessions import market
 from tradingd.core.roster import Roster
 from tradingd.model.errors import InvariantError
 from tradingd.model.events import (
+    BarMoved,
     BarOpened,
     Deadline,
     FeedGap,
     FlattenRequested,
     HistoryLoaded,
-    OrderAccepted,
-    OrderFilled,
+    Pulse,
     StrategiesReplaced,
 )
-from tradingd.model.market import SECOND, Bar, FoldedTick, Tick, Timeframe
-from tradingd.model.trading import ZERO, AlertKind, AlertType, Order
+from tradingd.model.market import FOREVER, SECOND, Bar, FoldedTick, Tick, Timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tradingd.core.desk import Desk
+    from tradingd.core.account import Row
+    from tradingd.core.graph.document import Document
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.strategy import StrategyRuntime
     from tradingd.core.graph.trace import TraceRecord
+    from tradingd.core.joint import Joint
     from tradingd.core.markets.contracts import Contracts
     from tradingd.core.markets.sessions import Market
     from tradingd.core.performance import EquityCurve
     from tradingd.core.settings import CoreSettings
     from tradingd.model.commands import Command
-    from tradingd.model.events import Event, OrderReport
+    from tradingd.model.events import Event
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import TradingSession
 
 NOTHING: tuple[Command, ...] = ()
 
 # Deadlines of one time go in this order; ties by name.
-_BAR, _OPEN, _START, _SQUARE_OFF, _WAKE = range(5)
+_BAR, _OPEN, _START, _CLEARING, _SQUARE_OFF, _WAKE = range(6)
 
 
 @dataclass(slots=True)
 class Counts:
-    """What was met and is not normal: ticks of closed bars, ticks outside sessions."""
+    """What was met and is not normal: ticks of closed bars, ticks outside sessions, prices no option can have."""
 
     late: int = 0
     outside_session: int = 0
+    quarantined: int = 0
 
 
 class Engine:
@@ -70,7 +74,8 @@ class Engine:
     `instruments` are those there is market data for; `contracts` what options and futures are resolved
     against. Trading begins with the first bar that opens at or after `trade_from` (ns); what comes earlier warms
     up. `load` turns a document's text into a plan, for strategies that come later. `curve` is marked at every
-    bar that closes from then on; `on_trace` is called with every trace record.
+    bar that closes from then on; `on_trace` is called with every trace record, `on_ledger` with every row of the
+    account's ledger.
 
     Raises:
         InvariantError: an event contradicts the engine's state.
@@ -87,6 +92,7 @@ class Engine:
         load: Callable[[str], Plan] | None = None,
         curve: EquityCurve | None = None,
         on_trace: Callable[[TraceRecord], None] | None = None,
+        on_ledger: Callable[[Row], None] | None = None,
     ) -> None:
         """Build the line; nothing happens before the first event."""
         self.settings = settings
@@ -95,7 +101,10 @@ class Engine:
         self.next_deadline = FOREVER
         self.out: list[Command] = []
         self.counts = Counts()
-        self.feeds = {i.id: Feed(i, market(i.exchange)) for i in instruments}
+        self.market = functools.partial(market, calendar=settings.calendar)
+        self.feeds = Feeds((i.id, Feed(i, self.market(i.exchange))) for i in instruments)
+        self._deadlines: list[tuple[int, int, str, str]] = []
+        self.clearing = Clearing(self, self._ask_clearing, on_ledger)
         self.roster = Roster(self, on_trace)
         self.strategies, self.desks = self.roster.strategies, self.roster.desks
         self._load = load
@@ -103,18 +112,19 @@ class Engine:
         self._curve = curve
         self._curve_until = 0
         self._grace = settings.bars.bar_grace_ms * SECOND // 1000
-        self._owners: dict[str, Desk] = {}
-        self._deadlines: list[tuple[int, int, str, str]] = []
         self._begun = False
         self._watched: set[str] = set()
         self._open: dict[str, TradingSession] = {}
         self.eager = False
+        self.quoting = self.paths = False
+        self.waiting: dict[str, Joint] = {}
         self._cash = float(settings.simulation.starting_cash)
         self._held: list[tuple[float, Feed]] = []
         for plan in sorted(plans, key=lambda p: p.document.id):
             self.roster.add(self.roster.build(plan))
         self._steps: dict[type, Callable[[Any], None]] = {
             Tick: self._on_tick, FoldedTick: self._on_fold, Bar: self._on_bar, BarOpened: self._on_open,
+            BarMoved: self._on_move, Pulse: self._on_pulse,
             Deadline: self._on_deadline, HistoryLoaded: self._on_history, FeedGap: self._on_gap,
             StrategiesReplaced: self._on_replaced, FlattenRequested: self._on_flatten,
         }  # fmt: skip
@@ -132,9 +142,18 @@ class Engine:
         if on_event is not None:
             on_event(event)
         else:
-            self._on_report(event)  # type: ignore[arg-type] # all that is left of the union
-        if not self.out:
-            return NOTHING
+            self.clearing.on_report(event)  # type: ignore[arg-type] # all that is left of the union
+        return self._said() if self.out else NOTHING
+
+    def step_bar(self, bar: Bar) -> tuple[Command, ...]:
+        """Take a bar in: `step`, for rows of bars of which there are many, once something else was stepped."""
+        ts = bar.ts_close
+        if ts > self.now:  # noqa: PLR1730 - as in `step`
+            self.now = ts
+        self._on_bar(bar)
+        return self._said() if self.out else NOTHING
+
+    def _said(self) -> tuple[Command, ...]:
         commands = tuple(self.out)
         self.out.clear()
         return commands
@@ -157,8 +176,9 @@ class Engine:
     def _on_tick(self, tick: Tick) -> None:
         feed = self.feeds[tick.instrument]
         ts = tick.ts
-        session = feed.session
-        if (session is None or not session.ts_open <= ts < session.ts_close) and not self._rolled(feed, ts):
+        if (feed.guarded and self.clearing.quarantined(feed, tick.price)) or (
+            not feed.ts_open <= ts < feed.ts_close and not self._rolled(feed, ts)
+        ):
             return
         if ts >= feed.ts:
             feed.price, feed.ts = tick.price, ts
@@ -181,8 +201,9 @@ class Engine:
     def _on_fold(self, tick: FoldedTick) -> None:
         feed = self.feeds[tick.instrument]
         ts = tick.ts
-        session = feed.session
-        if (session is None or not session.ts_open <= ts < session.ts_close) and not self._rolled(feed, ts):
+        if (feed.guarded and self.clearing.quarantined(feed, tick.price)) or (
+            not feed.ts_open <= ts < feed.ts_close and not self._rolled(feed, ts)
+        ):
             return
         if ts >= feed.ts:
             feed.price, feed.ts = tick.price, ts
@@ -199,27 +220,84 @@ class Engine:
     def _on_open(self, event: BarOpened) -> None:
         feed = self.feeds[event.instrument]
         ts = event.ts
-        session = feed.session
-        if (session is None or not session.ts_open <= ts < session.ts_close) and not self._rolled(feed, ts):
+        if (feed.guarded and self.clearing.quarantined(feed, event.price)) or (
+            not feed.ts_open <= ts < feed.ts_close and not self._rolled(feed, ts)
+        ):
             return
         feed.price, feed.ts = event.price, ts
         for line in feed.lines:
             if ts >= line.builder.ts_end:
                 self._close_lines(feed, ts)
                 break
+        if self.quoting:
+            self._form(feed, ts, event.price)
         if self.eager:
             self._tell(feed)
 
+    def _on_move(self, event: BarMoved) -> None:
+        """Take a price on the way through a bar, for those who look inside bars; the bar itself is yet to come."""
+        feed = self.feeds[event.instrument]
+        ts = event.ts
+        if not feed.ts_open <= ts < feed.ts_close or (feed.guarded and self.clearing.quarantined(feed, event.price)):
+            return
+        feed.price, feed.ts = event.price, ts
+        if self.quoting:
+            self._form(feed, ts, event.price)
+        for strategy in self.strategies:
+            if strategy.eager and strategy.plan.moving:
+                strategy.on_market(event.instrument)
+
+    def _form(self, feed: Feed, ts: int, price: float) -> None:
+        for line in feed.lines:
+            line.move(ts, price)
+
+    def _on_pulse(self, event: Pulse) -> None:
+        for strategy in self.strategies:
+            strategy.on_pulse(event.name)
+
+    def read_quotes(self) -> None:
+        """Some strategy reads more of a tick than its price: keep it."""
+        self.quoting = True
+        self._steps[Tick] = functools.partial(self._on_quote, self._on_tick)
+        self._steps[FoldedTick] = functools.partial(self._on_quote, self._on_fold)
+
+    def _on_quote(self, then: Callable[[Any], None], tick: Tick | FoldedTick) -> None:
+        feed = self.feeds[tick.instrument]
+        if tick.ts >= feed.ts:
+            feed.quote = tick
+        if feed.session is None or tick.ts >= feed.session.ts_close:
+            feed.traded = 0.0
+        feed.traded += tick.volume
+        then(tick)
+
     def _tell(self, feed: Feed) -> None:
         """Give the market event to the strategies that wait for one."""
+        for joint in tuple(self.waiting.values()):
+            joint.settle()
         for strategy in self.strategies:
             if strategy.eager and (not strategy.starting or self.desks[strategy.id].feed is feed):
-                strategy.on_market()
+                strategy.on_market(feed.instrument.id)
+
+    # --- several lines ---------------------------------------------------------------------------------------
+
+    def over(self, ts: int) -> bool:
+        """Whether the time in which a bar that ended at `ts` may still get a tick is over."""
+        return self.now >= ts + self._grace
+
+    def await_bars(self, joint: Joint, instruments: Iterable[str], due: int) -> None:
+        """Look again at every event until bars that ended at `due` have settled, at the latest after the grace."""
+        if joint.id not in self.waiting:
+            self.waiting[joint.id] = joint
+            self.waiting = dict(sorted(self.waiting.items()))
+            self.eager = True
+            for name in sorted(instruments):
+                self._ask(due + self._grace, _BAR, name)
 
     def _on_bar(self, bar: Bar) -> None:
         feed = self.feeds[bar.instrument]
-        session = feed.session
-        if session is None or not session.ts_open <= bar.ts_open < session.ts_close:
+        if feed.guarded and self.clearing.quarantined(feed, bar.close):
+            return
+        if not feed.ts_open <= bar.ts_open < feed.ts_close:
             return  # its `BarOpened` was counted
         feed.price, feed.ts = bar.close, bar.ts_close
         if len(feed.lines) == 1 and feed.lines[0].timeframe is bar.timeframe:
@@ -259,12 +337,13 @@ class Engine:
                     strategy.on_bar()
             return
         trading = [line for line in closed if line.series.last.ts_open >= self._trade_from]  # type: ignore[union-attr]
-        for strategy in sorted((s for line in trading for s in line.strategies), key=lambda s: s.id):
-            strategy.on_bar()
+        readers = dict.fromkeys(reader for line in trading for reader in line.strategies)
+        for reader in sorted(readers, key=lambda r: r.id):
+            reader.on_bar()
 
     def _rolled(self, feed: Feed, ts: int) -> bool:
-        """Begin the session that contains `ts`, at its first own event; count the event where there is none."""
-        session = feed.market.session_at(ts)
+        """Begin the session, or the period after a pause, that contains `ts`; count the event where there is none."""
+        session = feed.market.session_at(ts, feed.instrument)
         if session is None:
             self.counts.outside_session += 1
             return False
@@ -272,7 +351,7 @@ class Engine:
             self.counts.late += 1
             return False
         self._close_lines(feed, ts)
-        feed.roll(session)
+        feed.roll(session, ts)
         return True
 
     def _on_history(self, event: HistoryLoaded) -> None:
@@ -289,13 +368,25 @@ class Engine:
             msg = "this engine was built without a way to load strategies"
             raise InvariantError(msg)
         for instrument in event.instruments:
-            feed = self.feeds.setdefault(instrument.id, Feed(instrument, market(instrument.exchange)))
+            self.clearing.derived.forget(instrument.id)
+            feed = self.feeds.setdefault(instrument.id, Feed(instrument, self.market(instrument.exchange)))
             self._watch(feed.market, self.now)
         self.roster.want([self._load(source) for source in event.sources], event.history)
         self._switch()
 
     def _on_flatten(self, event: FlattenRequested) -> None:
-        self.roster.by_id[event.strategy].on_flatten()
+        strategy = self.roster.by_id.get(event.strategy)
+        if strategy is None:
+            msg = (
+                f"no strategy {event.strategy!r} runs that could be flattened; running: {', '.join(self.roster.by_id)}"
+            )
+            raise InvariantError(msg)
+        strategy.on_flatten()
+
+    def switch(self) -> None:
+        """Let a reload go on, where one waits for strategies to be flat."""
+        if self.roster.pending:
+            self._switch()
 
     def _switch(self) -> None:
         """Let those successors begin whose predecessors are flat by now, in the session that is open."""
@@ -304,7 +395,7 @@ class Engine:
             if session is not None and self.now < session.ts_close:
                 self._start_one(seat.strategy, session, self.now)
             seat.inherit()
-        self._recount()
+        self.recount()
 
     def _on_gap(self, event: FeedGap) -> None:
         feed = self.feeds[event.instrument]
@@ -317,6 +408,9 @@ class Engine:
     def wake(self, ts: int, strategy: str, node: str) -> None:
         """Have a node of a strategy woken at `ts`."""
         self._ask(ts, _WAKE, strategy, node)
+
+    def _ask_clearing(self, ts: int, name: str, what: str) -> None:
+        self._ask(ts, _CLEARING, name, what)
 
     def _ask(self, ts: int, kind: int, name: str, node: str = "") -> None:
         heapq.heappush(self._deadlines, (ts, kind, name, node))
@@ -331,10 +425,14 @@ class Engine:
             self.next_deadline = self._deadlines[0][0] if self._deadlines else FOREVER
             if kind == _BAR:
                 self._close_lines(self.feeds[name], due - self._grace)
+                for joint in tuple(self.waiting.values()):
+                    joint.settle()
             elif kind == _OPEN:
-                self._open_session(market(name), due)
+                self._open_session(self.market(name), due)
             elif kind == _START:
-                self._start(market(name), due)
+                self._start(self.market(name), due)
+            elif kind == _CLEARING:
+                self.clearing.on_time(due, name, node)
             elif name in self.roster.by_id:  # it may have been taken out since it asked
                 strategy = self.roster.by_id[name]
                 if kind == _SQUARE_OFF:
@@ -348,8 +446,9 @@ class Engine:
         self._ask(venue.session_from(session.ts_close).ts_open, _OPEN, venue.name)
         if not venue.continuous:
             for feed in self.feeds.values():
-                if feed.market is venue and feed.session is not session:
-                    feed.roll(session)
+                own = venue.session_on(session.date, feed.instrument)
+                if feed.market is venue and own is not None and feed.session is not own:
+                    feed.roll(own, ts)
         start = max(ts, self._trade_from)
         if start < session.ts_close:
             self._ask(start, _START, venue.name)
@@ -363,7 +462,8 @@ class Engine:
 
     def _start_one(self, strategy: StrategyRuntime, session: TradingSession, ts: int) -> None:
         desk, document = self.desks[strategy.id], strategy.plan.document
-        until = self._square_off(desk.feed.market, session)
+        desk.redate(session.date)
+        until = self._square_off(document, desk.feed, session.date)
         if document.intraday and until is not None and until <= ts:
             return
         if strategy.begin_session():
@@ -371,49 +471,24 @@ class Engine:
         if document.squared_off and until is not None:
             self._ask(until, _SQUARE_OFF, strategy.id)
 
-    def _square_off(self, venue: Market, session: TradingSession) -> int | None:
-        """Return when intraday strategies are closed out: so long before the end, or at a time of day."""
+    def _square_off(self, document: Document, feed: Feed, date: dt.date) -> int | None:
+        """Return when a strategy's intraday positions are closed out: when it is drawn to, else as the settings say."""
         text = self.settings.session.intraday_exit
-        if text == "none":
+        session = feed.market.session_on(date, feed.instrument)
+        if document.square_offs and session is not None:
+            return min(self.desks[document.id].sight.time_of(clock) for clock in document.square_offs)
+        if text == "none" or session is None:
             return None
         if ":" not in text:
             return session.ts_close - Timeframe.parse(text).ns
-        at = venue.ts_of(session.date, dt.time.fromisoformat(text))
+        at = feed.market.ts_of(date, dt.time.fromisoformat(text))
         return at if session.ts_open < at < session.ts_close else session.ts_close - Timeframe.parse("15m").ns
-
-    # --- order reports ---------------------------------------------------------------------------------------
-
-    def send(self, command: Command, order: Order, desk: Desk) -> None:
-        """Let an order go out, and remember whose it is."""
-        self._owners[order.id] = desk
-        self.out.append(command)
-
-    def _on_report(self, report: OrderReport) -> None:
-        desk = self._owners.get(report.order)
-        order = desk.book.apply(report) if desk is not None else None
-        if desk is None or order is None:
-            return
-        filled = ZERO
-        if isinstance(report, OrderFilled):
-            filled = report.fill.quantity
-            date = desk.feed.market.session_from(order.ts).date
-            desk.positions.apply(order, report.fill, date)
-            text = f"{order.purpose} {order.side} {filled:f} {order.instrument.symbol} at {report.fill.price:f}"
-            desk.alert(AlertKind.FILL, order.node, text, AlertType.INFO, {}, cause=order.cause)
-            self._recount()
-        if order.id not in desk.book.working:
-            desk.positions.on_final(order)
-            del self._owners[order.id]
-        if not isinstance(report, OrderAccepted):
-            self.roster.by_id[order.strategy].on_report(order, filled)
-            if self.roster.pending:
-                self._switch()
 
     # --- equity ----------------------------------------------------------------------------------------------
 
-    def _recount(self) -> None:
-        self._cash = float(self.settings.simulation.starting_cash) + self.roster.retired_cash
-        self._cash += sum(d.cash for d in self.desks.values())
+    def recount(self) -> None:
+        """Money moved: look again at the cash, and at what is held."""
+        self._cash = float(self.clearing.account.cash)
         self._held = [(weight, self.feeds[name]) for d in self.desks.values() for weight, name in d.exposure]
 
     def _mark(self, curve: EquityCurve, ts: int) -> None:
@@ -422,10 +497,10 @@ class Engine:
                 curve.end_session()
             venue = next(iter(self.feeds.values())).market
             self._curve_until = venue.session_from(ts - 1).ts_close
-        if self._held:
-            curve.mark(ts, self.equity, True)  # noqa: FBT003 - positional, called on every bar
-        else:
-            curve.mark(ts, self._cash, False)  # noqa: FBT003
+        equity, held = self._cash, self._held  # `equity`, spelled out for every bar
+        for weight, feed in held:
+            equity += weight * feed.price
+        curve.mark(ts, equity, bool(held))
 
     @property
     def equity(self) -> float:

@@ -1,7 +1,7 @@
 """Station 5, fills to positions: the slots of one strategy, its realized P&L and its cash, in exact decimal.
 
-Nothing here decides. Entry value and exit value are kept as sums of price x quantity, so that P&L is exact;
-a fill that would reverse a position is an error of the program, never a position.
+Nothing here decides. Entry value and exit value are kept as sums of price x quantity, so that P&L is exact.
+What fills beyond all that was asked for never reverses a position: it is one of its own, in a stray slot.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tradingd.model.trading import Fill
 
 HISTORY_MAX = 1_000
+STRAY = "!"
+"""Joins a vpi and the id of the order whose fill was too much, in the name of a stray slot."""
 
 
 class Positions:
@@ -40,9 +42,11 @@ class Positions:
         self.closed: list[Position] = []
 
     def begin_session(self) -> None:
-        """Number the openings of a session from one again."""
-        for slot in self.slots.values():
+        """Number the openings of a session from one again; forget stray slots that are flat."""
+        for vpi, slot in tuple(self.slots.items()):
             slot.count = 0
+            if STRAY in vpi and slot.flat:
+                del self.slots[vpi]
 
     def inherit(self, before: Positions) -> None:
         """Take over what a flat predecessor earned, and the numbers of its openings."""
@@ -66,6 +70,7 @@ class Positions:
             msg = f"{order.vpi}: closing {order.quantity} of {slot.open} open with {slot.closing} closing already"
             raise InvariantError(msg)
         slot.closing += order.quantity
+        order.position = slot.position.id if slot.position is not None else ""
 
     def on_final(self, order: Order) -> None:
         """Free what a final order did not fill."""
@@ -74,21 +79,65 @@ class Positions:
             slot.opening -= order.remaining
             if slot.position is not None and not slot.position.quantity and not slot.opening:
                 self.close(slot)
-        else:
+        elif self._closes(order, slot):
             slot.closing -= order.remaining
 
-    def apply(self, order: Order, fill: Fill, session: dt.date) -> Position:
-        """Book one fill of an order and return the position it belongs to."""
+    def room(self, order: Order, filled: Decimal, beyond: Decimal) -> Decimal:
+        """Return how much of a fill belongs to the order's slot.
+
+        All that the order had room for; of an exit also what it closes beyond that and no other order is closing.
+        """
+        slot = self.slots.get(order.vpi)  # of a predecessor's order it may be gone
+        if order.purpose is Purpose.ENTRY or slot is None:
+            return filled
+        return filled + min(beyond, slot.free) if self._closes(order, slot) else ZERO
+
+    @staticmethod
+    def _closes(order: Order, slot: Slot) -> bool:
+        """Whether what an exit was sent for is still there: not closed by others since, nor opened anew."""
+        return slot.position is not None and slot.position.id == order.position
+
+    def apply(self, order: Order, fill: Fill, quantity: Decimal, reserved: Decimal, session: dt.date) -> Position:
+        """Book so much of a fill in its order's slot and return the position; `reserved` of it the order had taken."""
         slot = self.slots[order.vpi]
-        value = fill.price * fill.quantity
         if order.purpose is Purpose.ENTRY:
-            position = self._enter(slot, order, fill, value, session)
+            slot.opening -= reserved
+            position = self._enter(slot, order, fill, quantity, session)
         else:
-            position = self._leave(slot, order, fill, value)
-        self.cash -= value * order.side.sign * order.instrument.multiplier
+            slot.closing -= reserved
+            position = self._leave(slot, fill.price, quantity, fill.ts, order.node)
+        self._book(position, order, fill, quantity)
         return position
 
-    def _enter(self, slot: Slot, order: Order, fill: Fill, value: Decimal, session: dt.date) -> Position:
+    def stray(self, order: Order, fill: Fill, quantity: Decimal, session: dt.date) -> Position:
+        """Book what nobody asked for as a position of its own."""
+        vpi = f"{order.vpi}{STRAY}{order.id}"
+        slot = self.slots.setdefault(vpi, Slot(vpi, order.tag))
+        position = self._enter(slot, order, fill, quantity, session)
+        self._book(position, order, fill, quantity)
+        return position
+
+    def settle(self, vpi: str, price: Decimal, ts: int, node: str) -> Position:
+        """Close what is open in a slot by no order of ours: orders that were to close it have nothing left to close."""
+        slot = self.slots[vpi]
+        position = slot.position
+        if position is None or not position.quantity:
+            msg = f"nothing is open in {vpi}"
+            raise InvariantError(msg)
+        slot.closing = ZERO
+        quantity = position.quantity
+        self._leave(slot, price, quantity, ts, node)
+        self.cash += price * quantity * position.side.sign * position.instrument.multiplier
+        return position
+
+    def _book(self, position: Position, order: Order, fill: Fill, quantity: Decimal) -> None:
+        scale = quantity * order.instrument.multiplier
+        self.cash -= fill.price * scale * order.side.sign
+        if fill.best is not None and fill.worst is not None:
+            position.optimism += abs(fill.price - fill.best) * scale
+            position.pessimism += abs(fill.worst - fill.price) * scale
+
+    def _enter(self, slot: Slot, order: Order, fill: Fill, quantity: Decimal, session: dt.date) -> Position:
         position = slot.position
         if position is None:
             slot.count += 1
@@ -97,24 +146,22 @@ class Positions:
                 identity, self.strategy, slot.vpi, slot.tag, order.instrument, order.side, order.product,
                 session, order.node, fill.ts,
             )  # fmt: skip
-        slot.opening -= fill.quantity
-        slot.open += fill.quantity
-        position.entered += fill.quantity
-        position.quantity += fill.quantity
-        position.entry_value += value
+        slot.open += quantity
+        position.entered += quantity
+        position.quantity += quantity
+        position.entry_value += fill.price * quantity
         return position
 
-    def _leave(self, slot: Slot, order: Order, fill: Fill, value: Decimal) -> Position:
+    def _leave(self, slot: Slot, price: Decimal, quantity: Decimal, ts: int, node: str) -> Position:
         position = slot.position
-        if position is None or fill.quantity > slot.open:
-            msg = f"fill {fill.id} closes {fill.quantity} of {slot.open} open in {slot.vpi}"
+        if position is None or quantity > slot.open:
+            msg = f"{quantity} is more than the {slot.open} open in {slot.vpi}"
             raise InvariantError(msg)
-        slot.closing -= fill.quantity
-        slot.open -= fill.quantity
-        position.quantity -= fill.quantity
-        position.exited += fill.quantity
-        position.exit_value += value
-        position.exit_ts, position.exit_node = fill.ts, order.node
+        slot.open -= quantity
+        position.quantity -= quantity
+        position.exited += quantity
+        position.exit_value += price * quantity
+        position.exit_ts, position.exit_node = ts, node
         if not position.quantity and not slot.opening:
             self.close(slot)
         return position

@@ -13,28 +13,35 @@ from typing import TYPE_CHECKING
 
 from tradingd.core.desk import Desk
 from tradingd.core.feed import Line
-from tradingd.core.graph.document import Candle, IndicatorValue
+from tradingd.core.graph.expressions import Candle, IndicatorValue
 from tradingd.core.graph.strategy import StrategyRuntime
 from tradingd.core.indicators.series import Series
+from tradingd.core.joint import Joint
+from tradingd.core.sight import Sight
 from tradingd.model.errors import InvariantError
+from tradingd.model.market import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tradingd.core.engine import Engine
-    from tradingd.core.graph.document import Operand
+    from tradingd.core.feed import Feed
+    from tradingd.core.graph.document import Watched
+    from tradingd.core.graph.expressions import Operand
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.trace import TraceRecord
+    from tradingd.core.joint import Reader
     from tradingd.model.events import HistoryLoaded
 
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """A strategy, its desk, the line it reads, and the one it takes the place of."""
+    """A strategy, its desk, the lines it reads, who is told of their bars, and the one it takes the place of."""
 
     strategy: StrategyRuntime
     desk: Desk
-    line: Line
+    lines: tuple[Line, ...]
+    reader: Reader
     before: Seat | None = None
 
     def inherit(self) -> None:
@@ -52,27 +59,38 @@ class Roster:
         self.desks: dict[str, Desk] = {}
         self.by_id: dict[str, StrategyRuntime] = {}
         self.pending: dict[str, Seat | None] = {}
-        self.retired_cash = 0.0
         self._seats: dict[str, Seat] = {}
         self._engine = engine
         self._on_trace = on_trace
 
     def build(self, plan: Plan, history: Sequence[HistoryLoaded] = ()) -> Seat:
-        """Build a strategy: on a line that is there and knows its indicators, else on one of its own, warmed up."""
-        document = plan.document
-        instrument = f"{document.exchange}:{document.symbol}"
-        feed = self._engine.feeds[instrument]
-        for line in feed.lines:
-            if line.timeframe == document.timeframe and self._known(plan, line):
-                return self._seat(plan, line)
+        """Build a strategy on lines that are there and know its indicators, or on ones of its own, warmed up."""
+        found: list[Line] = []
+        fresh: list[Line] = []
+        for i, watched in enumerate(plan.document.lines):
+            feed = self._engine.feeds[watched.instrument]
+            line = next((n for n in feed.lines if n.timeframe == watched.timeframe and self._known(plan, i, n)), None)
+            if line is None:
+                line = self._fresh(feed, watched)
+                fresh.append(line)
+            found.append(line)
+        seat = self._seat(plan, found)
+        for line in fresh:
+            self._warm(line, history)
+        return seat
+
+    def _fresh(self, feed: Feed, watched: Watched) -> Line:
         anchor = self._engine.settings.indicators.anchor
         if anchor == "auto":
             anchor = "run" if feed.market.continuous else "session"
-        fresh = Line(feed, document.timeframe, Series(instrument, document.timeframe, anchor))
-        seat = self._seat(plan, fresh)
-        sibling = next((line for line in feed.lines if line.timeframe == document.timeframe), None)
+        return Line(feed, watched.timeframe, Series(feed.instrument.id, watched.timeframe, anchor))
+
+    def _warm(self, fresh: Line, history: Sequence[HistoryLoaded]) -> None:
+        """Let a new line catch up with the bars that were, and with the bar that forms."""
+        feed = fresh.feed
+        sibling = next((line for line in feed.lines if line.timeframe == fresh.timeframe), None)
         for loaded in history:
-            if loaded.instrument == instrument and loaded.timeframe == document.timeframe:
+            if loaded.instrument == feed.instrument.id and loaded.timeframe == fresh.timeframe:
                 fresh.warm_up(loaded.bars)
         if feed.session is not None:
             fresh.roll(feed.session)
@@ -83,7 +101,6 @@ class Roster:
                 fresh.builder.mark_gap()  # the bar that forms began before we listened
         feed.lines.append(fresh)
         feed.lines.sort(key=lambda line: line.timeframe)
-        return seat
 
     def add(self, seat: Seat) -> None:
         """Let a strategy take its place in the order of ids."""
@@ -94,8 +111,12 @@ class Roster:
         self.strategies.append(strategy)
         self.strategies.sort(key=lambda s: s.id)
         self.by_id[strategy.id], self.desks[strategy.id], self._seats[strategy.id] = strategy, seat.desk, seat
-        seat.line.strategies.append(strategy)
-        seat.line.strategies.sort(key=lambda s: s.id)
+        for line in dict.fromkeys(seat.lines):
+            line.strategies.append(seat.reader)
+            line.strategies.sort(key=lambda s: s.id)
+        self._engine.paths = self._engine.paths or strategy.plan.moving
+        if strategy.plan.quoting:
+            self._engine.read_quotes()
 
     def want(self, plans: Iterable[Plan], history: Sequence[HistoryLoaded]) -> None:
         """Say which strategies are wanted from here on; an earlier wish that still waits is forgotten."""
@@ -120,8 +141,6 @@ class Roster:
             if before is not None:
                 self._remove(before)
             if seat is None:
-                if before is not None:
-                    self.retired_cash += before.desk.cash
                 continue
             seat.before = before
             self.add(seat)
@@ -131,41 +150,59 @@ class Roster:
 
     def _remove(self, seat: Seat) -> None:
         self.strategies.remove(seat.strategy)
-        seat.line.strategies.remove(seat.strategy)
+        for line in dict.fromkeys(seat.lines):
+            line.strategies.remove(seat.reader)
+        self._engine.waiting.pop(seat.strategy.id, None)
         del self.by_id[seat.strategy.id], self.desks[seat.strategy.id], self._seats[seat.strategy.id]
 
     def _sweep(self) -> None:
         """Drop lines that nobody reads or is about to read."""
-        awaited = {id(seat.line) for seat in self.pending.values() if seat is not None}
+        awaited = {id(line) for seat in self.pending.values() if seat is not None for line in seat.lines}
         for feed in self._engine.feeds.values():
             feed.lines[:] = [line for line in feed.lines if line.strategies or id(line) in awaited]
 
-    def _known(self, plan: Plan, line: Line) -> bool:
-        """Whether the line's series can serve the plan: nothing pushed yet, or everything declared already."""
-        declared = dict(plan.document.indicators)
-        return line.series.count == 0 or all(
+    def _known(self, plan: Plan, i: int, line: Line) -> bool:
+        """Whether a line's series can serve the plan: nothing pushed yet, or everything declared already."""
+        declared = dict(plan.document.lines[i].indicators)
+        if line.series.count == 0:
+            return True
+        deep = _bars_a_session(line)
+        return all(line.series.serves(name, "", deep) for name in plan.searched.get(i, ())) and all(
             line.series.serves(o.field, "", back)
             if isinstance(o, Candle)
             else line.series.serves(declared[o.key], o.output, back)
-            for o, back in plan.look_back.items()
-            if isinstance(o, Candle | IndicatorValue)
+            for o, back in plan.needs(i)
         )
 
-    def _seat(self, plan: Plan, line: Line) -> Seat:
+    def _seat(self, plan: Plan, lines: Sequence[Line]) -> Seat:
         document = plan.document
-        declared = dict(document.indicators)
         lists: dict[Operand, list[float]] = {}
-        for operand, back in plan.look_back.items():
-            if isinstance(operand, Candle):
-                lists[operand] = line.series.column(operand.field, back)
-            elif isinstance(operand, IndicatorValue):
-                lists[operand] = line.series.indicator(declared[operand.key], operand.output, back)
+        history: dict[tuple[int, str], list[float]] = {}
+        for i, line in enumerate(lines):
+            declared = dict(document.lines[i].indicators)
+            for operand, back in plan.needs(i):
+                if isinstance(operand, Candle):
+                    values = line.series.column(operand.field, max(back, 0))
+                else:
+                    values = line.series.indicator(declared[operand.key], operand.output, max(back, 0))
+                if operand.back >= 0:
+                    lists[operand] = values
+            for name in sorted(plan.searched.get(i, ())):
+                history[i, name] = line.series.column(name, _bars_a_session(line))
         slots = [(leg.vpi, leg.tag) for leg in document.legs]
-        desk = Desk(self._engine, document, line, list(lists.values()), slots)
+        desk = Desk(self._engine, document, lines[0], list(lists.values()), slots)
         desk.indicators = {plan.columns[o]: v for o, v in lists.items() if isinstance(o, IndicatorValue)}
+        desk.sight = Sight(self._engine, document, lines, desk)
         incomplete = self._engine.settings.orders.incomplete_entry
-        tick_size = float(line.feed.instrument.tick_size)
+        tick_size = float(lines[0].feed.instrument.tick_size)
         strategy = StrategyRuntime(
-            plan, desk, lists, tick_size, close_incomplete=incomplete == "close", on_trace=self._on_trace
-        )
-        return Seat(strategy, desk, line)
+            plan, desk, desk.sight, lists, tick_size, close_incomplete=incomplete == "close", on_trace=self._on_trace,
+            history=history,
+        )  # fmt: skip
+        reader = strategy if len(lines) == 1 else Joint(self._engine, strategy, desk.sight, lines)
+        return Seat(strategy, desk, tuple(lines), reader)
+
+
+def _bars_a_session(line: Line) -> int:
+    """Return how many bars a session can have at most."""
+    return DAY // line.timeframe.ns + 1

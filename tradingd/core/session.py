@@ -1,8 +1,9 @@
 """Engine and simulated exchange together: the sequencer of a backtest, in one synchronous object.
 
 It answers the engine's deadlines before each event, matches the orders that were working before, lets the
-engine take the event, and performs the commands, whose bytes it hashes. Paper trading does the same with a
-feed in front and a journal between; live has a broker in the simulator's place.
+engine take the event, and performs the commands, whose bytes it hashes. Where a contract has no market of its own,
+its price as of an event goes before that event. Paper trading does the same with a feed in front and a journal
+between; live has a broker in the simulator's place.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import hashlib
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tradingd.core.bars import FOREVER
-from tradingd.model.commands import CancelOrder, SubmitOrder, canonical
-from tradingd.model.events import BarOpened, Deadline
-from tradingd.model.market import Bar, Tick
+from tradingd.model.commands import CancelOrder, ModifyOrder, SubmitOrder, canonical
+from tradingd.model.events import BarMoved, BarOpened, Deadline
+from tradingd.model.market import FOREVER, Bar, Tick, way_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,8 +45,10 @@ class Session:
         self.commands = 0
         self._on_command = on_command
         self._take = engine.step if on_event is None else self._told(on_event)
+        self._take_bar = engine.step_bar if on_event is None else self._take
         self._hash = hashlib.sha256()
         self._waiting: deque[Event] = deque()
+        self._derived = engine.clearing.derived
 
     @property
     def decisions_sha256(self) -> str:
@@ -58,18 +60,35 @@ class Session:
 
         A bar's inside lies before its end: orders meet it before the deadlines that fall on the end itself.
         """
+        derived = self._derived
+        if derived.contracts:
+            if event.instrument in derived.contracts:
+                return  # it was made here before, and recorded
+            for tick in derived.ticks(event):
+                self._market(tick)
+        self._market(event)
+
+    def _market(self, event: MarketEvent) -> None:
         engine, simulator = self.engine, self.simulator
         ts = event.ts
         inside = event.__class__ is Bar
         if engine.next_deadline <= ts - inside:
             self._until(ts - inside)
-        if simulator.busy:
+        if simulator.busy and self._matched(event, ts - inside):
             self._perform((), simulator.match(event))
         if inside and engine.next_deadline <= ts:
             self._until(ts)
         commands = self._take(event)
         if commands:
             self._perform(commands)
+
+    def _matched(self, event: MarketEvent, ts: int) -> bool:
+        """Whether orders meet an event: not in a pause, nor a price that is none."""
+        feed = self.engine.feeds[event.instrument]
+        if feed.paused(ts):
+            return False
+        price = event.close if isinstance(event, Bar) else event.price
+        return not (feed.guarded and self.engine.clearing.implausible(feed, price))
 
     def advance(self, ts: int) -> None:
         """Market time has come to `ts` by a clock: let happen what is due."""
@@ -98,21 +117,25 @@ class Session:
         """
         engine, simulator, step = self.engine, self.simulator, self.step
         feed = engine.feeds[instrument]
-        take, out = self._take, self._perform
+        take, out = self._take_bar, self._perform
+        active = self._derived.active
         wider = [line.builder for line in feed.lines if line.timeframe != timeframe]
         for ts_open, ts_close, open_, high, low, close, volume in rows:
-            session = feed.session
             if (
                 engine.eager
+                or engine.paths
                 or simulator.busy
-                or engine.next_deadline <= ts_open
-                or session is None
-                or ts_open >= session.ts_close
+                or active
+                or engine.next_deadline < ts_close
+                or ts_open >= feed.ts_close
                 or (wider and any(builder.ts_end <= ts_open for builder in wider))
             ):
                 step(BarOpened(instrument, ts_open, open_))
+            if engine.paths:
+                for ts, price in way_through(ts_open, ts_close, open_, high, low, close):
+                    step(BarMoved(instrument, ts, price))
             bar = Bar(instrument, timeframe, ts_open, ts_close, open_, high, low, close, volume)
-            if simulator.busy or engine.next_deadline <= ts_close:
+            if simulator.busy or active or engine.next_deadline <= ts_close:
                 step(bar)
             else:
                 commands = take(bar)
@@ -128,6 +151,7 @@ class Session:
         engine, simulator = self.engine, self.simulator
         feed = engine.feeds[instrument]
         builders = [line.builder for line in feed.lines]
+        active = self._derived.active
         quiet_until = 0
         for ts, price, volume, bid, ask in rows:
             if engine.now <= ts < quiet_until:
@@ -138,18 +162,17 @@ class Session:
                 continue
             self.step(Tick(instrument, ts, price, volume, bid, ask))
             ends = [builder.ts_end for builder in builders]
-            if engine.eager or simulator.busy or not ends or max(ends) == FOREVER:
+            if engine.eager or simulator.busy or active or feed.guarded or not ends or max(ends) == FOREVER:
                 quiet_until = 0
             else:
-                quiet_until = min(engine.next_deadline, *ends)
+                quiet_until = min(engine.next_deadline, feed.ts_close, *ends)
 
     def finish(self) -> None:
         """The data are over: let the bars that still form come to their end, and what is due by then happen."""
         engine = self.engine
         ends = [line.builder.ts_end for feed in engine.feeds.values() for line in feed.lines]
-        forming = [end for end in ends if end != FOREVER]
-        if forming:
-            self._until(max(forming) + engine.settings.bars.bar_grace_ms * 1_000_000)
+        last = max((end for end in ends if end != FOREVER), default=engine.now)
+        self._until(max(last, engine.now) + engine.settings.bars.bar_grace_ms * 1_000_000)
 
     def _until(self, ts: int) -> None:
         engine, simulator = self.engine, self.simulator
@@ -173,6 +196,8 @@ class Session:
                     self._on_command(command, content)
                 if isinstance(command, SubmitOrder):
                     waiting.extend(self.simulator.submit(command.order))
+                elif isinstance(command, ModifyOrder):
+                    self.simulator.modify(command.order, command.ts)
                 elif isinstance(command, CancelOrder):
                     waiting.extend(self.simulator.cancel(command.order, command.ts))
             if not waiting:

@@ -39,10 +39,15 @@ class SessionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSettings:
-    """`orders.*`: what becomes of the filled part of an entry that stayed incomplete."""
+    """`orders.*`: what becomes of the filled part of an entry that stayed incomplete; how long an exit waits.
+
+    Where a venue takes no market orders, an exit goes out with a limit; if it does not fill, the limit follows the
+    price every `chase_s` seconds.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     incomplete_entry: Literal["keep", "close"] = "keep"
+    chase_s: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,27 +68,43 @@ class RiskSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimulationSettings:
-    """`simulation.*`: how the simulated exchange fills.
+class ChargeSettings:
+    """`charges.*`: what the broker takes, a plan of the data file; `zero` leaves taxes and exchange charges."""
 
-    `slippage_bps` worsens market and stop fills; `half_spread_ticks` does so where the data has no bid and ask;
-    an order is seen by the exchange `latency_ms` after it was sent; `max_volume_share` of the volume of a print, or of
-    a bar that is met inside, at most is ours (`none`: no bound; a bar's open shows no volume); `intrabar = "strict"`
-    refuses to guess the path inside a bar.
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    plan: Literal["standard", "zero"] = "standard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationSettings:
+    """`simulation.*`: how the simulated exchange fills, and what the paper account begins with.
+
+    `slippage_bps` worsens market and stop fills; `half_spread_ticks` does so where the data has no bid and ask, and
+    what the book shown is too thin for fills `beyond_depth_ticks` behind it. An order is seen by the exchange
+    `latency_ms` after it was sent, and meets no quote that is older than `quote_age_s_max`. At most
+    `max_volume_share` of the volume of a print, or of a bar that is met inside, is ours (`none`: no bound; a bar's
+    open shows no volume). `pessimistic_ticks` is how much worse a fill may have been in the pessimistic valuation.
+    `intrabar = "strict"` refuses to guess the path inside a bar. `option_pricing = "black76"` prices contracts that
+    there is no market data for, from their underlying and a yearly `volatility`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     intrabar: Literal["synthetic", "strict"] = "synthetic"
     slippage_bps: Decimal = Decimal(0)
     half_spread_ticks: Decimal = Decimal(0)
+    beyond_depth_ticks: Decimal = Decimal(1)
+    pessimistic_ticks: Decimal = Decimal(1)
     latency_ms: int = 0
+    quote_age_s_max: int = 10
     max_volume_share: Decimal | Literal["none"] = Decimal(1)
-    starting_cash: Decimal = Decimal(100_000)
+    option_pricing: Literal["none", "black76"] = "none"
+    volatility: Decimal | Literal["none"] = "none"
+    starting_cash: Decimal = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreSettings:
-    """All of them together."""
+    """All of them together, and the rows of the operator's own calendar, as TOML (`core.markets.calendar`)."""
 
     bars: BarSettings = field(default_factory=BarSettings)
     indicators: IndicatorSettings = field(default_factory=IndicatorSettings)
@@ -91,4 +112,6 @@ class CoreSettings:
     orders: OrderSettings = field(default_factory=OrderSettings)
     contracts: ContractSettings = field(default_factory=ContractSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
+    charges: ChargeSettings = field(default_factory=ChargeSettings)
     simulation: SimulationSettings = field(default_factory=SimulationSettings)
+    calendar: str = ""

@@ -58,6 +58,25 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ModifyOrder:
+    """Give this working order the limit price that it has now."""
+
+    order: Order
+    ts: int
+
+    def fields(self) -> dict[str, object]:
+        """Return what the command says."""
+        order = self.order
+        return {
+            "command": "modify",
+            "id": order.id,
+            "limit_price": plain(order.limit_price),
+            "strategy": order.strategy,
+            "ts": self.ts,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class PublishAlert:
     """Tell a person."""
 
@@ -82,7 +101,7 @@ class PublishAlert:
         }
 
 
-Command = SubmitOrder | CancelOrder | PublishAlert
+Command = SubmitOrder | ModifyOrder | CancelOrder | PublishAlert
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode
 

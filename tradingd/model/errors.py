@@ -5,6 +5,7 @@
     ├── DocumentError      a strategy document is wrong (has findings)  → fix it, exit code 78
     ├── DataError          a data file or row is wrong                  → fix it, or skip bad rows
     ├── FeedError          a market-data source failed   ┐
+    │   └── FeedRefused        it does not have what is asked, and would say so again
     ├── BrokerError        a broker failed               ├ recoverable: retried at the edge, then an event
     │   ├── OrderRefused       it did not take the order, for good
     │   ├── OrderUncertain     it may have taken the order, or not: find out, never send again unasked
@@ -42,6 +43,10 @@ class DataError(TradingdError):
 
 class FeedError(TradingdError):
     """A market-data source failed; the adapter retries."""
+
+
+class FeedRefused(FeedError):  # noqa: N818 - what the source says
+    """The source said no, and would again: it does not have what is asked."""
 
 
 class BrokerError(TradingdError):

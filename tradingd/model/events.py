@@ -31,6 +31,28 @@ class BarOpened:
         return f"BarOpened({self.instrument!r}, {self.ts}, {self.price})"
 
 
+class BarMoved:
+    """A price on the assumed way through a bar, between its opening and its close, where bars are the input."""
+
+    __slots__ = ("instrument", "price", "ts")
+
+    def __init__(self, instrument: str, ts: int, price: float) -> None:
+        self.instrument = instrument
+        self.ts = ts
+        self.price = price
+
+    def __repr__(self) -> str:
+        return f"BarMoved({self.instrument!r}, {self.ts}, {self.price})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """An external trigger: true at this instant and at no other."""
+
+    name: str
+    ts: int
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """Market time has come to `ts`, which the engine asked to be told of."""
@@ -139,5 +161,5 @@ class OrderExpired:
 
 
 OrderReport = OrderAccepted | OrderFilled | OrderCancelled | OrderRejected | OrderExpired | OrderUnknown
-MarketEvent = Tick | FoldedTick | BarOpened | Bar
-Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | StrategiesReplaced | FlattenRequested | OrderReport
+MarketEvent = Tick | FoldedTick | BarOpened | BarMoved | Bar
+Event = MarketEvent | Deadline | FeedGap | HistoryLoaded | StrategiesReplaced | FlattenRequested | Pulse | OrderReport

@@ -35,6 +35,7 @@ class Instrument:
     `symbol` is the venue's string; `exchange` the segment that lists it (NSE, NFO, BINANCE, SIM). `lot_size`
     is units per lot, `quantity_step` the smallest change of a quantity in units, `multiplier` money per point
     and unit. `underlying`, `expiry`, `strike`, `right` (CE, PE or FUT) are set on derivatives only.
+    `freeze_quantity` is the most units that one order may carry, none where the list does not say.
     """
 
     exchange: str
@@ -49,6 +50,7 @@ class Instrument:
     expiry: dt.date | None = None
     strike: Decimal | None = None
     right: str = ""
+    freeze_quantity: Decimal | None = None
     _tick: float = field(init=False, repr=False, compare=False)
     id: str = field(init=False, compare=False)
 
@@ -59,6 +61,9 @@ class Instrument:
             if not (value.is_finite() and value > 0):
                 msg = f"{self.exchange}:{self.symbol}: {name} is {value}; it must be a positive number"
                 raise ValueError(msg)
+        if self.freeze_quantity is not None and not self.freeze_quantity > 0:
+            msg = f"{self.exchange}:{self.symbol}: freeze_quantity is {self.freeze_quantity}; it must be above 0"
+            raise ValueError(msg)
         object.__setattr__(self, "_tick", float(self.tick_size))
         object.__setattr__(self, "id", f"{self.exchange}:{self.symbol}")
 

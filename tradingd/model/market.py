@@ -18,6 +18,8 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+FOREVER = 1 << 62
+"""A time that never comes."""
 
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _SPELLINGS = {
@@ -63,20 +65,45 @@ class Timeframe:
 
 @dataclass(frozen=True, slots=True)
 class TradingSession:
-    """The hours `[ts_open, ts_close)` in which a market trades on `date`, a day of the market's own zone."""
+    """The hours `[ts_open, ts_close)` in which a market trades on `date`, a day of the market's own zone.
+
+    In `pauses`, each `[from, to)` inside the hours and in order, it does not trade; a date has one session even so.
+    """
 
     date: dt.date
     ts_open: int
     ts_close: int
+    pauses: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def periods(self) -> list[tuple[int, int]]:
+        """The hours without the pauses, in order."""
+        edges = [self.ts_open, *(edge for pause in self.pauses for edge in pause), self.ts_close]
+        return list(zip(edges[::2], edges[1::2], strict=True))
+
+    def period_at(self, ts: int) -> tuple[int, int]:
+        """Return the period that holds `ts`, else the next one, else the last."""
+        begin = self.ts_open
+        for ts_from, ts_to in self.pauses:
+            if ts < ts_from:
+                return begin, ts_from
+            begin = ts_to
+        return begin, self.ts_close
+
+    def holds(self, ts: int) -> bool:
+        """Whether the market trades at `ts`."""
+        begin, end = self.period_at(ts)
+        return begin <= ts < end
 
     def bar_bounds(self, timeframe: Timeframe, ts: int) -> tuple[int, int]:
-        """Return `(ts_open, ts_close)` of the bar that holds `ts`, a time inside the session.
+        """Return `(ts_open, ts_close)` of the bar that holds `ts`, a time at which the market trades.
 
-        Bars are anchored at the session's open and the last is truncated at its end, so that no bar spans two
-        sessions and `1d` is the whole of one.
+        Bars are anchored at the open of their period and the last is truncated at its end, so that no bar spans two
+        sessions or a pause; `1d` is the whole of a session.
         """
-        ts_open = ts - (ts - self.ts_open) % timeframe.ns
-        return ts_open, min(ts_open + timeframe.ns, self.ts_close)
+        begin, end = (self.ts_open, self.ts_close) if timeframe.ns == DAY else self.period_at(ts)
+        ts_open = ts - (ts - begin) % timeframe.ns
+        return ts_open, min(ts_open + timeframe.ns, end)
 
 
 class Quality(enum.StrEnum):
@@ -127,6 +154,18 @@ class Tick:
 
     def __repr__(self) -> str:
         return f"Tick({self.instrument!r}, {self.ts}, {self.price}, {self.volume})"
+
+
+def way_through(  # noqa: PLR0913 - the parts of a bar
+    ts_open: int, ts_close: int, open_: float, high: float, low: float, close: float
+) -> tuple[tuple[int, float], ...]:
+    """Return the assumed way through a bar after its opening, as (ts, price).
+
+    The extreme nearer to the open after a third of its time, the other after two thirds, the close 1 ns before its end.
+    """
+    first, second = (high, low) if high - open_ < open_ - low else (low, high)
+    width = ts_close - ts_open
+    return (ts_open + width // 3, first), (ts_open + 2 * width // 3, second), (ts_close - 1, close)
 
 
 class FoldedTick:

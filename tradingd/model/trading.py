@@ -72,8 +72,9 @@ class OrderState(enum.StrEnum):
     EXPIRED = "expired"
 
 
-EXPIRY_CODES = ("W0", "W1", "W2", "W3", "W4", "M0", "M1", "M2")
-STRIKE_CODES = ("ATM", *(f"ITM{n}" for n in range(1, 21)), *(f"OTM{n}" for n in range(1, 21)))
+EXPIRY_CODES = ("W0", "W1", "W2", "W3", "W4", "M0", "M1", "M2", "Q0", "Q1", "Y0", "Y1")
+PREMIUM = "premium"
+STRIKE_CODES = ("ATM", *(f"ITM{n}" for n in range(1, 21)), *(f"OTM{n}" for n in range(1, 21)), PREMIUM)
 RIGHTS = ("CE", "PE", "FUT")
 
 
@@ -81,12 +82,18 @@ RIGHTS = ("CE", "PE", "FUT")
 class OptionChoice:
     """Which contract of an underlying a leg asks for, resolved at the moment of its entry.
 
-    `expiry` is one of `EXPIRY_CODES`, `strike` of `STRIKE_CODES` (empty for a future), `right` of `RIGHTS`.
+    `expiry` is one of `EXPIRY_CODES`, `strike` of `STRIKE_CODES` (empty for a future), `right` of `RIGHTS`. `premium`
+    is the price that the option wanted is nearest to, where the strike is chosen by it, and none elsewhere.
     """
 
     expiry: str
     strike: str
     right: str
+    premium: Decimal | None = None
+
+    def __str__(self) -> str:
+        price = None if self.premium is None else f"{self.premium:f}"
+        return " ".join(part for part in (self.expiry, self.strike, price, self.right) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,9 @@ class Order:
     """An order of ours, from its approval to its final state.
 
     It may trade within `[ts_valid, ts_expiry)`, a session. `cause` is the number of the trace record that decided
-    it. `filled` never falls; `state` moves only along the table of `core.orders`.
+    it, `position` the id of what an exit closes. `protected` says that its limit stands for the market, which the venue
+    would not take as such. `filled` never falls, `value` is the sum of price x quantity x multiplier of all its fills;
+    `state` moves only along the table of `core.orders`.
     """
 
     id: str
@@ -138,8 +147,11 @@ class Order:
     stop_price: Decimal | None = None
     tag: str = ""
     cause: int = 0
+    position: str = ""
+    protected: bool = False
     state: OrderState = OrderState.SUBMITTED
     filled: Decimal = ZERO
+    value: Decimal = ZERO
     cancelling: bool = False
     reason: str = ""
 
@@ -151,13 +163,20 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A trade of ours. `id` is the venue's trade id, unique: a fill is applied once, for ever."""
+    """A trade of ours. `id` is the venue's trade id, unique: a fill is applied once, for ever.
+
+    `maker` says that our order rested and the other side came to it. A simulated fill is a guess between two others:
+    `best` and `worst` are the prices it might have had; a venue's own has none.
+    """
 
     id: str
     order: str
     ts: int
     price: Decimal
     quantity: Decimal
+    maker: bool = False
+    best: Decimal | None = None
+    worst: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +232,8 @@ class Position:
     """One holding in one slot, from its first entry fill to flat.
 
     `entry_value` and `exit_value` are exact sums of price x quantity; averages are derived from them, never
-    stored. `quantity` is what is open now, `entered` all that was ever filled in, both in units.
+    stored. `quantity` is what is open now, `entered` all that was ever filled in, both in units. `optimism` and
+    `pessimism` are what the P&L would gain, and lose, had every fill been as good, or as bad, as it might.
     """
 
     id: str
@@ -234,6 +254,8 @@ class Position:
     exit_ts: int | None = None
     exit_node: str | None = None
     charges: Decimal = ZERO
+    optimism: Decimal = ZERO
+    pessimism: Decimal = ZERO
     status: PositionStatus = PositionStatus.OPEN
 
     @property

@@ -7,6 +7,7 @@ nothing. Equal requests have equal results, whatever order their files are named
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections import Counter
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from tradingd.core.engine import Engine
 from tradingd.core.graph.nodes.alert import AlertNode
 from tradingd.core.graph.plan import plan
+from tradingd.core.markets.charges import Charges
 from tradingd.core.markets.sessions import market
 from tradingd.core.performance import EquityCurve, metrics
 from tradingd.core.session import Session
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["DataFile", "Request", "Result", "run"]
 
 _PROGRESS_EVERY_S = 0.05
+_SETTLEMENTS_TOLD = 10
 
 
 def run(request: Request) -> Result:
@@ -70,6 +73,7 @@ def _run(request: Request, inputs: Inputs, folder: Folder | None, load_s: float)
         trade_from=inputs.trade_from,
         curve=curve,
         on_trace=folder.on_trace if folder else None,
+        on_ledger=folder.on_ledger if folder else None,
     )
     troubles = _Troubles(folder)
     session = Session(engine, Simulator(request.settings.simulation), troubles.on_command)
@@ -116,17 +120,21 @@ def outcome(  # noqa: PLR0913 - what a session does not know of itself
     positions = [p for book in books for p in (*book.closed, *book.open())]
     documents = [strategy.plan.document for strategy in strategies]
     year = market(documents[0].exchange).sessions_per_year if documents else 0
-    counted = anomalies or Anomalies()
+    counted, clearing = anomalies or Anomalies(), engine.clearing
+    charges = sum((engine.desks[strategy.id].charges for strategy in strategies), Charges())
     return Result(
         execution_id=execution_id,
         strategies=tuple(document.id for document in documents),
         metrics=metrics(positions, curve, year),
+        charges=(clearing.account.charges if only is None else charges).as_dict(),
+        account=clearing.standing(),
+        pricing=str(clearing.derived),
         curve=curve,
         positions=tuple(sorted(positions, key=_by_exit)),
         prices={name: feed.price for name, feed in engine.feeds.items()},
         bars=bars,
         ticks=ticks,
-        anomalies=replace(counted, late=engine.counts.late, outside_session=engine.counts.outside_session),
+        anomalies=replace(counted, **dataclasses.asdict(engine.counts)),
         notes=notes,
         decisions_sha256=session.decisions_sha256,
         load_s=load_s,
@@ -177,6 +185,7 @@ def _remarks(request: Request, session: Session) -> list[str]:
     if capped:
         most = request.settings.risk.max_entries_per_session
         remarks.append(f"risk.max_entries_per_session = {most} held back further entries of {', '.join(capped)}")
+    remarks += _settlements(session)
     if session.simulator.guessed_path:
         remarks.append("intrabar: synthetic: resting orders met a bar's inside, whose path is not in the data")
     remarks += _square_offs(request, session)
@@ -190,13 +199,24 @@ def _remarks(request: Request, session: Session) -> list[str]:
     return remarks
 
 
+def _settlements(session: Session) -> list[str]:
+    """Say at what contracts settled that were held to their expiry."""
+    settled = session.engine.clearing.endings.settled
+    told = [str(one) for one in settled[:_SETTLEMENTS_TOLD]]
+    rest = settled[_SETTLEMENTS_TOLD:]
+    if rest:
+        guessed = sum(not one.prices for one in rest)
+        told.append(f"{len(rest)} more settled at expiry, {guessed} of them at a last price")
+    return told
+
+
 def _square_offs(request: Request, session: Session) -> list[str]:
     """Say where a time of day that was set for the square-off does not lie within the session it is meant for."""
     text = request.settings.session.intraday_exit
     remarks = []
     if ":" in text:
         for strategy in session.engine.strategies:
-            venue = market(strategy.plan.document.exchange)
+            venue = market(strategy.plan.document.exchange, request.settings.calendar)
             held = venue.session_from(session.engine.now)
             at = venue.ts_of(held.date, dt.time.fromisoformat(text))
             if strategy.plan.document.squared_off and not held.ts_open < at < held.ts_close:

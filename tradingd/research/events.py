@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tradingd.adapters.feeds.files import Bars
     from tradingd.core.markets.sessions import Market
     from tradingd.core.session import Session
+    from tradingd.model.instrument import Instrument
     from tradingd.model.market import Timeframe
 
 __all__ = ["BarRows", "Rows", "TickRows", "merged", "play"]
@@ -41,11 +42,19 @@ class BarRows(merge.BarRows):
     """The bars of one instrument, for a session."""
 
     @classmethod
-    def of(cls, instrument: str, bars: Bars, timeframe: Timeframe, venue: Market, ts_end: int | None) -> BarRows:
-        """Take the bars stamped before `ts_end`, and find their ends in the sessions of their venue."""
+    def of(  # noqa: PLR0913 - the bars, and all that says when they end
+        cls,
+        instrument: str,
+        bars: Bars,
+        timeframe: Timeframe,
+        venue: Market,
+        ts_end: int | None,
+        row: Instrument | None = None,
+    ) -> BarRows:
+        """Take the bars stamped before `ts_end`, and find their ends in the sessions of their venue, or their own."""
         over = None if ts_end is None else int(np.searchsorted(bars.ts_open, ts_end))
         prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-        bounds = bar_bounds(bars.ts_open[:over], timeframe, venue.zone, venue.session_on)
+        bounds = bar_bounds(bars.ts_open[:over], timeframe, venue.zone, lambda date: venue.session_on(date, row))
         return cls(instrument, timeframe, (*bounds, *(column[:over] for column in prices)))
 
     def play(self, session: Session) -> Iterator[int]:

@@ -16,14 +16,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from tradingd.adapters.feeds.files import parse_instant, read_bars, read_ticks
+from tradingd.core.derived import contracts_of
 from tradingd.core.graph.document import Entry, Exit
-from tradingd.core.markets.contracts import Contracts
 from tradingd.core.markets.sessions import default_instrument, market
 from tradingd.model.errors import ConfigError, DataError
 from tradingd.model.market import DAY, SECOND
 from tradingd.model.trading import OrderType
+from tradingd.research import coverage
 from tradingd.research.events import BarRows, Rows, TickRows
-from tradingd.research.result import Anomalies
+from tradingd.research.request import DataFile, HistoryBars
+from tradingd.research.result import Anomalies, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,9 +33,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tradingd.core.graph.document import Document
+    from tradingd.core.markets.contracts import Contracts
     from tradingd.model.instrument import Instrument
     from tradingd.model.market import Timeframe
-    from tradingd.research.request import DataFile, Request
+    from tradingd.research.request import Request
+
+Stored = DataFile | HistoryBars
 
 _GRID_NOISE = 1e-9
 """So much of a price may be the rounding of a float."""
@@ -81,12 +86,18 @@ def read(request: Request) -> Inputs:
         msg = f"no row of the data is at or after the start, {request.start}"
         raise DataError(msg)
     instruments = tuple(instrument for instrument, _ in files.values())
+    for rows, instrument in zip(sources, instruments, strict=True):
+        reader.cover(rows, instrument)
     symbols = {document.symbol for document in documents}
     candidates = [i for i in request.instruments if i.underlying in symbols]
+    contracts = contracts_of(candidates, request.settings)
+    ts_first = max(trade_from, min(int(rows.ts_others.min()) for rows in sources if len(rows)))
+    for document in documents:
+        _check_listed(document, contracts, market(document.exchange).date_of(ts_first))
     return Inputs(
         documents=documents,
         instruments=instruments,
-        contracts=Contracts(candidates),
+        contracts=contracts,
         sources=sources,
         trade_from=trade_from,
         anomalies=_total(reader.anomalies),
@@ -111,41 +122,41 @@ def _documents(request: Request) -> tuple[Document, ...]:
     return documents
 
 
-def _files(request: Request) -> dict[str, tuple[Instrument, DataFile]]:
-    """Return each instrument and its file, by the instrument's id and in that order."""
+def _files(request: Request) -> dict[str, tuple[Instrument, Stored]]:
+    """Return each instrument and its data, by the instrument's id and in that order."""
     listed = {instrument.id: instrument for instrument in request.instruments}
     exchanges: dict[str, set[str]] = defaultdict(set)
     for instrument in request.instruments:
         exchanges[instrument.symbol].add(instrument.exchange)
-    files: dict[str, tuple[Instrument, DataFile]] = {}
+    files: dict[str, tuple[Instrument, Stored]] = {}
     for file in request.data:
         exchange = file.exchange or _exchange(file, request.documents, exchanges[file.symbol])
         try:
             default = default_instrument(exchange, file.symbol)
         except ValueError as error:
-            msg = f"{file.path}: {error}"
+            msg = f"{file}: {error}"
             raise ConfigError(msg) from error
         instrument = listed.get(default.id, default)
         if instrument.id in files:
             other = files[instrument.id][1]
-            msg = f"{other.path} and {file.path} are both data of {instrument.id}; give one file of bars or of ticks"
+            msg = f"{other} and {file} are both data of {instrument.id}; give one file of bars or of ticks"
             raise ConfigError(msg)
         files[instrument.id] = instrument, file
     return dict(sorted(files.items()))
 
 
-def _exchange(file: DataFile, documents: Sequence[Document], listed: set[str]) -> str:
+def _exchange(file: Stored, documents: Sequence[Document], listed: set[str]) -> str:
     """Return where a symbol is traded: as the strategies that start from it say, else as the list does."""
     found = sorted({d.exchange for d in documents if d.symbol == file.symbol} or listed)
     if len(found) == 1:
         return found[0]
     why = f"is on {' and '.join(found)}" if found else "is the symbol of no strategy and on no instrument list"
     first = found[0] if found else "NSE"
-    msg = f"{file.path}: {file.symbol} {why}; name its exchange, as {first}:{file.symbol}={file.path}"
+    msg = f"{file}: {file.symbol} {why}; name its exchange, as {first}:{file.symbol}={file}"
     raise ConfigError(msg)
 
 
-def _check_fed(document: Document, files: dict[str, tuple[Instrument, DataFile]]) -> None:
+def _check_fed(document: Document, files: dict[str, tuple[Instrument, Stored]]) -> None:
     if f"{document.exchange}:{document.symbol}" not in files:
         msg = (
             f"strategy {document.id} reads {document.exchange}:{document.symbol}, for which there are no data; "
@@ -154,7 +165,16 @@ def _check_fed(document: Document, files: dict[str, tuple[Instrument, DataFile]]
         raise ConfigError(msg)
 
 
-def _refuse_guessing(documents: Iterable[Document], files: dict[str, tuple[Instrument, DataFile]]) -> None:
+def _check_listed(document: Document, contracts: Contracts, on: dt.date) -> None:
+    segment = market(document.exchange).derivatives
+    for leg in document.legs:
+        lacking = contracts.lacks(leg.choice, segment, document.symbol, on) if leg.choice is not None else ""
+        if lacking:
+            msg = f"strategy {document.id}, position {leg.vpi}: {lacking}"
+            raise ConfigError(msg)
+
+
+def _refuse_guessing(documents: Iterable[Document], files: dict[str, tuple[Instrument, Stored]]) -> None:
     """Refuse orders that rest where the data are bars: when they trade inside one is a guess."""
     if all(file.kind == "ticks" for _, file in files.values()):
         return
@@ -188,6 +208,19 @@ def _instant(name: str, text: str, zone: ZoneInfo) -> tuple[int, bool]:
         raise ConfigError(msg) from error
 
 
+def day(name: str, text: str | None, timezone: str | None, exchange: str) -> dt.date | None:
+    """Return the day of an exchange in which a request's `start` or `end` lies, none where it is not given.
+
+    Raises:
+        ConfigError: it is no time, or the zone is not known.
+    """
+    if text is None:
+        return None
+    venue = market(exchange).zone
+    ts, _ = _instant(name, text, venue if timezone is None else _zone(timezone))
+    return dt.datetime.fromtimestamp(ts // SECOND, venue).date()
+
+
 def _end(text: str, zone: ZoneInfo) -> int:
     """Return the first instant that is over: a date is inclusive, an instant exclusive."""
     ts, is_date = _instant("end", text, zone)
@@ -210,9 +243,11 @@ class _Reader:
         self._documents = documents
         self._ts_end = ts_end
 
-    def rows(self, file: DataFile, instrument: Instrument) -> Rows:
-        """Read one file."""
-        request, venue = self._request, market(instrument.exchange)
+    def rows(self, file: Stored, instrument: Instrument) -> Rows:
+        """Read one file, or take bars as they are."""
+        request, venue = self._request, market(instrument.exchange, self._request.settings.calendar)
+        if isinstance(file, HistoryBars):
+            return self._given(file, instrument)
         zone = venue.zone if request.timezone is None else _zone(request.timezone)
         if file.kind == "ticks":
             ticks = read_ticks(file.path, zone, volume=request.volume, skip_bad_rows=request.skip_bad_rows)
@@ -232,9 +267,22 @@ class _Reader:
         self._tell(file, bars.ignored_columns, bars.skipped_rows)
         self.anomalies.append(Anomalies(max_gap_s=int(np.diff(bars.ts_open).max(initial=0)) / SECOND))
         self._tell_grid(file, instrument, "closes", bars.close)
-        return BarRows.of(instrument.id, bars, self._width(file, instrument, bars.timeframe), venue, self._ts_end)
+        width = self._width(file, instrument, bars.timeframe)
+        return BarRows.of(instrument.id, bars, width, venue, self._ts_end, instrument)
 
-    def _width(self, file: DataFile, instrument: Instrument, timeframe: Timeframe) -> Timeframe:
+    def _given(self, bars: HistoryBars, instrument: Instrument) -> Rows:
+        ts_open, zone = bars.columns[0], market(instrument.exchange).zone
+        first, last = (iso(int(ts), zone) for ts in (ts_open[0], ts_open[-1]))
+        self.notes.append(
+            f"{instrument.id}: {len(ts_open):,} bars of {bars.timeframe} from {first} to {last} are from {bars}; "
+            f"their SHA-256 is {bars.sha256}"
+        )
+        over = None if self._ts_end is None else int(np.searchsorted(ts_open, self._ts_end))
+        self.anomalies.append(Anomalies(max_gap_s=int(np.diff(ts_open).max(initial=0)) / SECOND))
+        width = self._width(bars, instrument, bars.timeframe)
+        return BarRows(instrument.id, width, tuple(column[:over] for column in bars.columns))
+
+    def _width(self, file: Stored, instrument: Instrument, timeframe: Timeframe) -> Timeframe:
         """Return the bars' timeframe, as the very object that a strategy reads where one reads it as it is.
 
         Raises:
@@ -244,11 +292,18 @@ class _Reader:
         for document in readers:
             if document.timeframe.ns % timeframe.ns and document.timeframe.ns != DAY:
                 msg = (
-                    f"{file.path}: strategy {document.id} reads bars of {document.timeframe}, which cannot be made of "
-                    f"bars of {timeframe}; give smaller ones, or state their timeframe as {file.symbol}:1m={file.path}"
+                    f"{file}: strategy {document.id} reads bars of {document.timeframe}, which cannot be made of "
+                    f"bars of {timeframe}; give smaller ones, or state their timeframe as {file.symbol}:1m={file}"
                 )
                 raise DataError(msg)
         return next((d.timeframe for d in readers if d.timeframe == timeframe), timeframe)
+
+    def cover(self, rows: Rows, instrument: Instrument) -> None:
+        """Hold the rows of one instrument against the sessions there were."""
+        venue = market(instrument.exchange, self._request.settings.calendar)
+        dates = coverage.missing(rows, instrument, venue)
+        self.anomalies.append(Anomalies(missing_sessions=len(dates)))
+        self.notes += coverage.told(rows, instrument, venue, dates)
 
     def _tell(self, file: DataFile, ignored: tuple[str, ...], skipped: int) -> None:
         if ignored:
@@ -274,6 +329,7 @@ def _total(parts: Sequence[Anomalies]) -> Anomalies:
         backwards=sum(part.backwards for part in parts),
         equal_rows=sum(part.equal_rows for part in parts),
         volume_decreases=sum(part.volume_decreases for part in parts),
+        missing_sessions=sum(part.missing_sessions for part in parts),
         max_gap_s=max(part.max_gap_s for part in parts),
     )
 

@@ -1,8 +1,8 @@
 """The folder of a run: its result, its trades and its equity, every command and every trace record.
 
-Commands and trace are written while the run goes on, since they may be many. Nothing bears its final name before all
-of it is complete, so that a failed run leaves the files of the one before untouched; files of other names are
-never touched.
+Ledger, commands and trace are written while the run goes on, since they may be many. Nothing bears its final name
+before all of it is complete, so that a failed run leaves the files of the one before untouched; files of other names
+are never touched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from tradingd.core.markets.sessions import market
 from tradingd.model.errors import ConfigError
-from tradingd.research.result import COLUMNS, iso
+from tradingd.research.result import COLUMNS, iso, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,18 +23,21 @@ if TYPE_CHECKING:
     from typing import BinaryIO
     from zoneinfo import ZoneInfo
 
+    from tradingd.core.account import Row
     from tradingd.core.graph.trace import TraceRecord
     from tradingd.model.commands import Command
     from tradingd.research.result import Result
 
-FILES = ("result.json", "trades.csv", "equity.csv", "commands.jsonl", "trace.jsonl")
+FILES = ("result.json", "trades.csv", "equity.csv", "ledger.csv", "commands.jsonl", "trace.jsonl")
 
 
 class Folder:
     """Takes what a run leaves behind; `zone` is that of the times in it."""
 
-    def __init__(self, path: Path, commands: BinaryIO, trace: BinaryIO, zone: ZoneInfo) -> None:
+    def __init__(self, path: Path, ledger: TextIO, commands: BinaryIO, trace: BinaryIO, zone: ZoneInfo) -> None:
         self._path = path
+        self._ledger = csv.writer(ledger, lineterminator="\n")
+        self._ledger.writerow(("time", "item", "position", "instrument", "amount", "balance"))
         self._commands = commands
         self._trace = trace
         self._zone = zone
@@ -47,6 +50,11 @@ class Folder:
     def on_trace(self, record: TraceRecord) -> None:
         """Write a trace record, one a line; what is unknown or not finite is null."""
         self._trace.write(self._encode({"time": iso(record.ts, self._zone), **record.as_dict()}) + b"\n")
+
+    def on_ledger(self, row: Row) -> None:
+        """Write money that moved."""
+        time = iso(row.ts, self._zone)
+        self._ledger.writerow((time, row.item, row.position, row.instrument, plain(row.amount), plain(row.balance)))
 
     def write(self, result: Result) -> None:
         """Write what is known only at the end."""
@@ -74,8 +82,12 @@ def opened(path: Path, exchange: str) -> Iterator[Folder]:
     partial = [_partial(path, name) for name in FILES]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with _partial(path, "commands.jsonl").open("wb") as commands, _partial(path, "trace.jsonl").open("wb") as trace:
-            yield Folder(path, commands, trace, market(exchange).zone)
+        with (
+            _partial(path, "ledger.csv").open("w", encoding="utf-8", newline="") as ledger,
+            _partial(path, "commands.jsonl").open("wb") as commands,
+            _partial(path, "trace.jsonl").open("wb") as trace,
+        ):
+            yield Folder(path, ledger, commands, trace, market(exchange).zone)
         for name, file in zip(FILES, partial, strict=True):
             file.replace(path / name)
     except OSError as error:

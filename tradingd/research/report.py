@@ -44,8 +44,9 @@ def _print(result: Mapping[str, Any], console: Console) -> None:
     trades, still_open = result["trades"], result["positions_open"]
     read = " and ".join(f"{result[unit]:,} {unit}" for unit in ("bars", "ticks") if result[unit])
     blocks: list[Text | Table] = [
-        Text(f"{result['strategy_id'] or 'several strategies'}: {result['status']}, {read}", "bold"),
+        Text(f"{result['strategy_id'] or 'several strategies'}: {result['status']}, {read}{_priced(result)}", "bold"),
         _figures(result["metrics"]),
+        _money(result),
         _positions(trades, still_open=False) if trades else Text("no trades"),
     ]
     if still_open:
@@ -64,6 +65,25 @@ def _print(result: Mapping[str, Any], console: Console) -> None:
     ]
     for line in lines:
         console.print(Text(line), soft_wrap=True)
+
+
+def _priced(result: Mapping[str, Any]) -> str:
+    pricing = result["option_pricing"]
+    return f"; option prices are not the market's where it had none: {pricing}" if pricing else ""
+
+
+def _money(result: Mapping[str, Any]) -> Text:
+    """Return the P&L in three valuations, what trading cost, and how the account stands."""
+    pnl, charges, account = result["pnl"], dict(result["charges"]), result["account"]
+    total = charges.pop("total")
+    parts = ", ".join(f"{name} {amount}" for name, amount in charges.items() if amount != "0")
+    margin = f"{account['margin_used']}, at most {account['margin_peak']} (margin_model: {account['margin_model']})"
+    lines = [
+        f"P&L by fills: optimistic {pnl['optimistic']}, base {pnl['base']}, pessimistic {pnl['pessimistic']}",
+        f"charges: {total}" + (f" ({parts})" if parts else ""),
+        f"account: {account['starting_cash']} at the start, equity {account['equity']}, margin used {margin}",
+    ]
+    return Text("\n".join(lines))
 
 
 def _figures(metrics: Mapping[str, Any]) -> Table:

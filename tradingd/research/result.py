@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from tradingd.core.clearing import Standing
     from tradingd.core.performance import EquityCurve, Metrics
 
 COLUMNS = (
@@ -37,9 +38,11 @@ _PLACES = 8
 class Anomalies:
     """What was met in the data and is not as it should be, summed over the files; `max_gap_s` is the largest.
 
-    `late` ticks belong to a bar that had closed, rows `outside_session` to no session: the engine counted them. The
-    rest describes the files as they stand, to their last row: steps of no and of negative time, repeated rows, falls
-    of a cumulative volume, and the largest step forward (between the opens of bars).
+    `late` ticks belong to a bar that had closed, rows `outside_session` to no session, `quarantined` ones tell a price
+    that their option cannot have: the engine counted them. The rest describes the files as they stand, to their last
+    row: steps of no and of negative time, repeated rows, falls of a cumulative volume, and the largest step forward
+    (between the opens of bars). `missing_sessions` counts, for each instrument, the sessions between its first and last
+    row in which it has none.
     """
 
     equal_ts: int = 0
@@ -47,7 +50,9 @@ class Anomalies:
     equal_rows: int = 0
     late: int = 0
     outside_session: int = 0
+    quarantined: int = 0
     volume_decreases: int = 0
+    missing_sessions: int = 0
     max_gap_s: float = 0.0
 
 
@@ -59,12 +64,16 @@ class Result:
     in the order (exit time, id), open ones last; `prices` has the last price of each instrument by id. `bars` counts
     the rows of bar files, and the bars of ticks that strategies read; `ticks` the rows of tick files. `notes` says
     in sentences what was assumed, left out, guessed or refused. Metrics are annualised by the market of the first
-    strategy by id.
+    strategy by id. `charges` are by item, `account` is that of the engine, all its strategies together. `pricing` says
+    which model priced contracts without market data, at which volatility; empty where none was needed.
     """
 
     execution_id: str
     strategies: tuple[str, ...]
     metrics: Metrics
+    charges: Mapping[str, Decimal]
+    account: Standing
+    pricing: str
     curve: EquityCurve
     positions: Sequence[Position]
     prices: Mapping[str, float]
@@ -87,14 +96,32 @@ class Result:
         still = [p for p in self.positions if p.status is PositionStatus.OPEN]
         return [record(p) | {"unrealized_pnl": money(_unrealized(p, self.prices[p.instrument.id]))} for p in still]
 
+    @property
+    def valuations(self) -> dict[str, str]:
+        """The P&L of the closed positions, had every fill been as good, as simulated, and as bad as it might."""
+        closed = [p for p in self.positions if p.status is PositionStatus.CLOSED]
+        base = self.metrics.total_pnl
+        return {
+            "optimistic": plain(base + sum((p.optimism for p in closed), ZERO)),
+            "base": plain(base),
+            "pessimistic": plain(base - sum((p.pessimism for p in closed), ZERO)),
+        }
+
     def as_dict(self) -> dict[str, object]:
         """Return the result as it is printed: plain data, money and prices as text, times in ISO 8601."""
         figures = {field.name: getattr(self.metrics, field.name) for field in dataclasses.fields(self.metrics)}
+        charged = sum(self.charges.values(), ZERO)
         return {
+            "option_pricing": self.pricing or None,
             "execution_id": self.execution_id,
             "status": "completed",
             "strategy_id": self.strategies[0] if len(self.strategies) == 1 else None,
             "metrics": {name: money(x) if isinstance(x, Decimal) else x for name, x in figures.items()},
+            "pnl": self.valuations,
+            "charges": {name: money(amount) for name, amount in (*self.charges.items(), ("total", charged))},
+            "account": {
+                name: money(x) if isinstance(x, Decimal) else x for name, x in dataclasses.asdict(self.account).items()
+            },
             "trades": self.trades,
             "positions_open": self.positions_open,
             "bars": self.bars,

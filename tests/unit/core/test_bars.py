@@ -9,9 +9,9 @@ import pytest
 
 from tests.stories import T0, alert, drawing, start
 from tests.unit.core.runs import ACME, M1, M5, XYZ, Run, always, bars_of, ist, ohlcv
-from tradingd.core.bars import FOREVER, LATE, MERGED, OPENED, BarBuilder
+from tradingd.core.bars import LATE, MERGED, OPENED, BarBuilder
 from tradingd.model.events import FeedGap
-from tradingd.model.market import DAY, HOUR, MINUTE, SECOND, Bar, Quality, Tick, Timeframe, TradingSession
+from tradingd.model.market import DAY, FOREVER, HOUR, MINUTE, SECOND, Bar, Quality, Tick, Timeframe, TradingSession
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def reading(timeframe: str, instrument: Instrument = XYZ, name: str = "reader") 
 
 def bars(ticks: Sequence[tuple[float, ...]], timeframe: str = "1m") -> list[Bar]:
     """Return the bars of ticks on the simulated exchange, given in seconds from a midnight."""
-    events = [Tick(XYZ.id, T0 + round(s * SECOND), price, *volume) for s, price, *volume in ticks]
+    events = [Tick(XYZ.id, T0 + round(s * SECOND), price, sum(volume)) for s, price, *volume in ticks]
     return list(bars_of(Run(reading(timeframe)), XYZ, Timeframe.parse(timeframe), events))
 
 

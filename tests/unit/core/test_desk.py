@@ -35,11 +35,14 @@ def option(**data: Any) -> dict[str, Any]:
 
 
 def option_run(drawn_leg: dict[str, Any], *, timeframe: str = "1m", data_for: str = "NIFTY", **run: Any) -> Run:
-    """Draw an entry at the first bar's close, and an exit at the next; there are prices of the contracts `data_for`."""
+    """Draw an entry at the first bar's close, and an exit at the next; the contracts `data_for` trade at 100."""
     begin = start(symbol="NIFTY", exchange="NSE", timeframe=timeframe, tradingInstrument={"type": "options"})
     drawn = drawing([begin, always("A"), entry("e", drawn_leg), always("B"), exit_("x")], ["start > A > e > B > x"])
     quoted = [row for row in CHAIN if row.symbol.startswith(data_for)]
-    return Run(drawn, instruments=[NIFTY, *quoted], contracts=CHAIN, **run)
+    made = Run(drawn, instruments=[NIFTY, *quoted], contracts=CHAIN, **run)
+    for row in quoted:
+        made.session.step(Tick(row.id, OPEN + SECOND, 100.0))
+    return made
 
 
 def index(run: Run, second: int, price: float = 21_503.0) -> None:
@@ -109,14 +112,14 @@ def test_a_spot_beyond_the_listed_strikes_is_refused_and_nothing_is_clamped() ->
     run = option_run(option())
     index(run, 5)
     index(run, 60, 22_000.0)
-    assert "no strike of NIFTY 2024-01-04 CE is at 22000" in refusal(run)
+    assert refusal(run) == "W0 ATM CE of NIFTY 2024-01-04: no strike is at 22000.0; listed: 21400 to 21650"
 
 
 def test_a_contract_that_is_not_listed_is_refused() -> None:
     run = option_run(option(details={"strikeType": "OTM9"}))
     index(run, 5)
     index(run, 60)
-    assert refusal(run).startswith("OTM9 CE of NIFTY 2024-01-04 is not listed: 21500 is at the money")
+    assert refusal(run).startswith("W0 OTM9 CE of NIFTY 2024-01-04: not listed; 21500 is at the money")
 
 
 def test_a_contract_without_prices_is_refused() -> None:
@@ -196,7 +199,7 @@ def test_an_index_cannot_be_traded() -> None:
 
 def test_a_limit_off_the_grid_is_refused() -> None:
     run = equity_run(leg("p", orderType="limit", limitPrice=100.12))
-    assert refusal(run) == "ACME: limit price 100.12 is not a multiple of the tick 0.05"
+    assert refusal(run) == "ACME: limit price 100.12 is not a multiple of the tick 0.05; 100.10 or 100.15 would be"
 
 
 def test_a_limit_stands_on_the_grid_of_its_instrument_however_it_was_written() -> None:
@@ -206,7 +209,8 @@ def test_a_limit_stands_on_the_grid_of_its_instrument_however_it_was_written() -
 
 
 def test_shares_are_whole() -> None:
-    assert refusal(equity_run(leg("p", quantity=1.5))) == "ACME: quantity 1.5 is not a multiple of 1"
+    told = refusal(equity_run(leg("p", quantity=1.5)))
+    assert told == "ACME: quantity 1.5 is not a multiple of the step 1; 1.0 or 2.0 would be"
 
 
 def test_the_cap_counts_entries_of_one_session() -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.stories import T0, Story, alert, document, drawing, entry, exit_, leg, signal, start
 from tests.unit.core.runs import ACME, M1, XYZ, Run, always, compare, feed_bars, flat_bar, ist, when
 from tradingd.core.engine import NOTHING, Engine
-from tradingd.core.graph.document import IndicatorValue
+from tradingd.core.graph.expressions import IndicatorValue
 from tradingd.core.graph.plan import plan
 from tradingd.core.indicators.catalog import CATALOG
 from tradingd.core.indicators.declaration import declare

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tradingd.core.orders import FINAL, TABLE, OrderBook, base36, serial
+from tradingd.core.orders import FINAL, KEPT_MAX, TABLE, OrderBook, base36, serial
 from tradingd.model.errors import InvariantError
-from tradingd.model.events import OrderAccepted, OrderCancelled, OrderExpired, OrderFilled, OrderRejected
+from tradingd.model.events import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+)
 from tradingd.model.instrument import Instrument
 from tradingd.model.trading import Fill, Order, OrderState, OrderType, Product, Purpose, Side
 
@@ -35,6 +42,13 @@ def make_order(
     return order
 
 
+def applied(book: OrderBook, report: OrderReport) -> tuple[int, int]:
+    """Apply a report that changes something; return the units it filled, and those beyond the order."""
+    moved = book.apply(report)
+    assert moved is not None
+    return int(moved.filled), int(moved.beyond)
+
+
 def make_book(order: Order) -> OrderBook:
     book = OrderBook()
     book.add(order)
@@ -52,14 +66,15 @@ REPORTS: dict[str, OrderReport] = {
     "cancelled": OrderCancelled("o1", 2, "why"),
     "rejected": OrderRejected("o1", 2, "why"),
     "expired": OrderExpired("o1", 2, "why"),
+    "unknown": OrderUnknown("o1", 2, "why"),
 }
 ENDS = {"cancelled": S.CANCELLED, "expired": S.EXPIRED}
 FILLS = {"filled in part": S.PARTIAL, "filled whole": S.FILLED}
 EXPECTED: dict[OrderState, dict[str, OrderState | None]] = {
-    S.SUBMITTED: {"accepted": S.ACCEPTED, "rejected": S.REJECTED, **FILLS, **ENDS},
-    S.ACCEPTED: {"accepted": None, "rejected": S.REJECTED, **FILLS, **ENDS},
-    S.PARTIAL: {"accepted": None, **FILLS, **ENDS},
-    S.UNKNOWN: {"accepted": S.ACCEPTED, "rejected": S.REJECTED, **FILLS, **ENDS},
+    S.SUBMITTED: {"accepted": S.ACCEPTED, "rejected": S.REJECTED, "unknown": S.UNKNOWN, **FILLS, **ENDS},
+    S.ACCEPTED: {"accepted": None, "rejected": S.REJECTED, "unknown": S.UNKNOWN, **FILLS, **ENDS},
+    S.PARTIAL: {"accepted": None, "rejected": S.CANCELLED, "unknown": S.UNKNOWN, **FILLS, **ENDS},
+    S.UNKNOWN: {"accepted": S.ACCEPTED, "rejected": S.REJECTED, "unknown": None, **FILLS, **ENDS},
     S.FILLED: {},
     S.CANCELLED: {},
     S.REJECTED: {},
@@ -87,46 +102,84 @@ def test_every_report_in_every_state(state: OrderState, name: str) -> None:
         assert book.apply(report) is None
         assert (order.state, order.filled) == (before.state, before.filled)
         return
-    assert book.apply(report) is order
+    assert applied(book, report) == (int(report.fill.quantity) if isinstance(report, OrderFilled) else 0, 0)
     assert order.state is after
     assert order.filled - before.filled == (report.fill.quantity if isinstance(report, OrderFilled) else 0)
-    assert order.reason == ("why" if after in (S.CANCELLED, S.REJECTED, S.EXPIRED) else "")
+    assert order.reason == ("why" if after in (S.CANCELLED, S.REJECTED, S.EXPIRED, S.UNKNOWN) else "")
     assert ("o1" in book.working) is (after not in FINAL)
 
 
-def test_the_table_has_no_way_out_of_a_final_state_and_none_into_unknown() -> None:
+def test_the_table_has_no_way_out_of_a_final_state() -> None:
     assert not {state for state, _ in TABLE} & FINAL
-    assert set(TABLE.values()) <= FINAL | {S.ACCEPTED, S.PARTIAL}
+
+
+@pytest.mark.parametrize(
+    ("report", "after"),
+    [
+        (OrderAccepted("o1", 4), S.PARTIAL),
+        (OrderRejected("o1", 4, "why"), S.CANCELLED),
+        (fill(6, "t9"), S.FILLED),
+        (OrderExpired("o1", 4, "why"), S.EXPIRED),
+    ],
+)
+def test_an_order_that_is_lost_sight_of_keeps_what_it_filled(report: OrderReport, after: OrderState) -> None:
+    order = make_order(S.ACCEPTED)
+    book = make_book(order)
+    book.apply(fill(4))
+    book.apply(OrderUnknown("o1", 3, "no answer"))
+    assert book.apply(OrderUnknown("o1", 3, "no answer")) is None  # it was heard of
+    book.apply(report)
+    assert order.state is after
+    assert order.filled == (10 if after is S.FILLED else 4)
 
 
 def test_a_fill_counts_once_however_often_it_is_told() -> None:
     order = make_order(S.ACCEPTED)
     book = make_book(order)
-    assert book.apply(fill(3)) is order
+    assert applied(book, fill(3)) == (3, 0)
     assert book.apply(fill(3)) is None
-    assert book.apply(fill(3, "t2")) is order
+    assert applied(book, fill(3, "t2")) == (3, 0)
     assert order.filled == 6
     assert order.remaining == 4
 
 
-@pytest.mark.parametrize("quantity", [11, 0, -1])
-def test_more_than_was_ordered_or_nothing_at_all_is_no_fill(quantity: int) -> None:
+@pytest.mark.parametrize("quantity", [0, -1])
+def test_nothing_at_all_is_no_fill(quantity: int) -> None:
     order = make_order(S.ACCEPTED)
     book = make_book(order)
     with pytest.raises(InvariantError, match=f"fill t1 of {quantity}: order o1 has 10 left"):
         book.apply(fill(quantity))
     assert (order.state, order.filled) == (S.ACCEPTED, Decimal(0))
-    assert book.apply(fill(10)) is order  # the id was not used up by the wrong one
+    assert applied(book, fill(10)) == (10, 0)  # the id was not used up by the wrong one
     assert order.state is S.FILLED
 
 
-def test_fills_together_may_not_exceed_the_order() -> None:
+def test_what_fills_beyond_the_order_is_handed_back() -> None:
     order = make_order()
     book = make_book(order)
-    book.apply(fill(7))
-    with pytest.raises(InvariantError, match="has 3 left"):
-        book.apply(fill(4, "t2"))
-    assert (order.state, order.filled) == (S.PARTIAL, Decimal(7))
+    assert applied(book, fill(7)) == (7, 0)
+    assert applied(book, fill(4, "t2")) == (3, 1)
+    assert (order.state, order.filled, order.value) == (S.FILLED, Decimal(10), Decimal(1100))
+
+
+def test_a_fill_of_an_order_that_is_over_is_beyond_it_and_told_once() -> None:
+    order = make_order()
+    book = make_book(order)
+    book.apply(fill(4))
+    book.apply(OrderCancelled("o1", 3))
+    assert book.apply(fill(4)) is None
+    assert applied(book, fill(2, "t2")) == (0, 2)
+    assert book.apply(fill(2, "t2")) is None
+    assert (order.state, order.filled) == (S.CANCELLED, Decimal(4))
+
+
+def test_so_many_orders_that_are_over_are_remembered() -> None:
+    book = OrderBook()
+    for number in range(KEPT_MAX + 1):
+        book.add(make_order(number=f"o{number}"))
+        book.apply(fill(10, order=f"o{number}"))
+    assert book.apply(fill(1, "late", "o0")) is None
+    assert applied(book, fill(1, "late", "o1")) == (0, 1)
 
 
 def test_a_report_about_an_order_that_is_over_or_never_was_changes_nothing() -> None:

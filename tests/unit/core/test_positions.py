@@ -34,9 +34,8 @@ class Book:
     def fill(self, order: Order, quantity: str, price: str, ts: int = 5) -> Position:
         self._count += 1
         order.filled += Decimal(quantity)
-        return self.positions.apply(
-            order, Fill(f"f{self._count}", order.id, ts, Decimal(price), Decimal(quantity)), DATE
-        )
+        told = Fill(f"f{self._count}", order.id, ts, Decimal(price), Decimal(quantity))
+        return self.positions.apply(order, told, told.quantity, told.quantity, DATE)
 
     def trade(
         self, side: Side, quantity: str, price: str, purpose: Purpose = Purpose.ENTRY, vpi: str = "p"
@@ -123,7 +122,7 @@ def test_nothing_reverses_a_position_or_moves_money_in_trying() -> None:
     book = Book()
     position = book.trade(Side.BUY, "2", "10")
     out = book.order(Side.SELL, "2", Purpose.EXIT)
-    with pytest.raises(InvariantError, match="closes 3 of 2 open in p"):
+    with pytest.raises(InvariantError, match="3 is more than the 2 open in p"):
         book.fill(out, "3", "10")
     assert book.positions.cash == -20
     assert (int(position.quantity), int(position.exited)) == (2, 0)
@@ -131,7 +130,7 @@ def test_nothing_reverses_a_position_or_moves_money_in_trying() -> None:
         "o9", "s", "x", "q", Purpose.EXIT, book.instrument, Side.SELL, OrderType.MARKET, Product.INTRADAY,
         Decimal(1), 1, 0, 9,
     )  # fmt: skip
-    with pytest.raises(InvariantError, match="closes 1 of 0 open in q"):
+    with pytest.raises(InvariantError, match="1 is more than the 0 open in q"):
         book.fill(stray, "1", "10")
     assert book.positions.cash == -20
 

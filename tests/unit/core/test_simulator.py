@@ -9,12 +9,20 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.unit.core.runs import M1
+from tests.unit.core.runs import M1, ist
 from tradingd.core.settings import SimulationSettings
 from tradingd.core.simulator import Simulator
-from tradingd.model.events import BarOpened, Deadline, OrderAccepted, OrderCancelled, OrderExpired, OrderFilled
-from tradingd.model.instrument import Instrument
-from tradingd.model.market import MINUTE, SECOND, Bar, Tick
+from tradingd.model.events import (
+    BarOpened,
+    Deadline,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+)
+from tradingd.model.instrument import Instrument, InstrumentKind
+from tradingd.model.market import MINUTE, SECOND, Bar, Depth, Tick
 from tradingd.model.trading import Order, OrderType, Product, Purpose, Side
 
 if TYPE_CHECKING:
@@ -42,6 +50,8 @@ class Exchange:
         instrument: Instrument = CENT,
         ts: int = 0,
         ts_valid: int = 0,
+        *,
+        protected: bool = False,
     ) -> Order:
         kinds = {
             (False, False): OrderType.MARKET,
@@ -54,6 +64,7 @@ class Exchange:
             f"o{self._count}", "s", "e", f"p{self._count}", Purpose.ENTRY, instrument, side,
             kinds[limit is not None, stop is not None], Product.INTRADAY, Decimal(quantity), ts, ts_valid, EVER,
             limit_price=None if limit is None else Decimal(limit), stop_price=None if stop is None else Decimal(stop),
+            protected=protected,
         )  # fmt: skip
         assert self.simulator.submit(order) == [OrderAccepted(order.id, ts)]
         self.orders[order.id] = order
@@ -73,6 +84,17 @@ class Exchange:
 
 def tick(price: float, ts: int = 1, volume: float = 0.0, bid: float = 0.0, ask: float = 0.0) -> Tick:
     return Tick("SIM:X", ts, price, volume, bid, ask)
+
+
+Levels = list[tuple[float, float]]
+LOTS = Instrument("SIM", "X", tick_size=Decimal("0.05"), lot_size=Decimal(65), strike=Decimal(1), right="CE")
+
+
+def book(*asks: tuple[float, float], bids: Levels | None = None, price: float = 100.0, ts: int = 1) -> Tick:
+    """Return a tick that shows the book."""
+    bids = bids or []
+    best_bid, best_ask = (side[0][0] if side else 0.0 for side in (bids, list(asks)))
+    return Tick("SIM:X", ts, price, 0.0, best_bid, best_ask, 0.0, Depth(tuple(bids), asks))
 
 
 def bar(open_: float, high: float, low: float, close: float, minute: int = 1, volume: float = 0.0) -> Bar:
@@ -221,6 +243,123 @@ def test_another_instrument_s_price_is_no_price() -> None:
     assert exchange.fills(Tick("SIM:Y", 1, 90.0)) == []
 
 
+def test_a_quote_that_is_older_than_the_market_by_too_much_fills_nothing() -> None:
+    exchange = Exchange(quote_age_s_max=10)
+    exchange.send(BUY, limit="100")
+    exchange.fills(Tick("SIM:Y", 60 * SECOND, 5.0))
+    assert exchange.fills(tick(90.0, ts=49 * SECOND)) == []
+    assert exchange.fills(tick(90.0, ts=50 * SECOND)) == [(90.0, 10.0)]
+
+
+def test_a_limit_that_stands_for_the_market_slips_up_to_itself() -> None:
+    exchange = Exchange(slippage_bps=Decimal(100))
+    exchange.send(BUY, limit="103", protected=True)
+    exchange.send(BUY, limit="100.50", protected=True)
+    assert exchange.fills(tick(100.0)) == [(101.0, 10.0), (100.5, 10.0)]
+
+
+def test_a_new_limit_arrives_like_a_new_order() -> None:
+    exchange = Exchange(latency_ms=1)
+    order = exchange.send(BUY, limit="100")
+    assert exchange.fills(tick(105.0, ts=2 * SECOND)) == []
+    order.limit_price = Decimal(110)
+    exchange.simulator.modify(order, 3 * SECOND)
+    assert exchange.fills(tick(104.0, ts=3 * SECOND), tick(106.0, ts=4 * SECOND)) == [(106.0, 10.0)]
+    exchange.simulator.modify(order, 5 * SECOND)  # it is over
+    assert not exchange.simulator.busy
+
+
+@pytest.mark.parametrize(("limit", "filled"), [("136", True), ("150", False)])
+def test_a_stop_whose_limit_is_beyond_the_price_band_when_triggered_is_refused(limit: str, filled: bool) -> None:
+    call = Instrument(
+        "NFO", "C", InstrumentKind.OPTION, Decimal("0.05"), Decimal(65), Decimal(65), underlying="NIFTY",
+        strike=Decimal(24_000), right="CE",
+    )  # fmt: skip
+    exchange = Exchange()
+    ts = ist("2026-07-15 10:00")
+    order = exchange.send(BUY, limit=limit, stop="100", instrument=call, quantity="65", ts=ts, ts_valid=ts)
+    order.ts_expiry = ts + MINUTE
+    (report,) = exchange.reports(Tick("NFO:C", ts + 1, 100.0))
+    if filled:
+        assert report.fill.price == 100
+        return
+    reason = "C: a buy at 150 is above the band around 100.00; at most 140.00 is taken"
+    assert report == OrderRejected(order.id, ts + 1, reason)
+    assert not exchange.simulator.busy
+
+
+# --- the book ----------------------------------------------------------------------------------------------------
+
+
+def test_a_market_order_walks_the_levels_and_pays_more_for_the_rest() -> None:
+    exchange = Exchange(beyond_depth_ticks=Decimal(3))
+    exchange.send(BUY)
+    assert exchange.fills(book((100.01, 2), (100.02, 3))) == [(100.01, 2.0), (100.02, 3.0), (100.05, 5.0)]
+    exchange.send(SELL)
+    assert exchange.fills(book((100.01, 2), bids=[(99.99, 12)])) == [(99.99, 10.0)]
+
+
+def test_a_limit_takes_the_levels_up_to_it_and_rests_with_the_others() -> None:
+    exchange = Exchange()
+    exchange.send(BUY, limit="100.02")
+    assert exchange.fills(book((100.01, 2), (100.02, 3), (100.03, 9))) == [(100.01, 2.0), (100.02, 3.0)]
+    assert exchange.fills(book((100.01, 9))) == [(100.02, 5.0)]
+
+
+def test_where_nobody_offers_nothing_trades() -> None:
+    exchange = Exchange()
+    exchange.send(BUY)
+    assert exchange.fills(book(bids=[(99.99, 50)])) == []
+    assert exchange.fills(book((0.0, 50))) == []
+
+
+def test_our_orders_share_the_book_the_older_first() -> None:
+    exchange = Exchange()
+    exchange.send(BUY, quantity="3")
+    exchange.send(BUY, quantity="3")
+    assert exchange.fills(book((100.01, 4), (100.02, 9))) == [(100.01, 3.0), (100.01, 1.0), (100.02, 2.0)]
+
+
+def test_of_a_level_whole_lots_trade() -> None:
+    exchange = Exchange(beyond_depth_ticks=Decimal(1))
+    exchange.send(BUY, quantity="195", instrument=LOTS)
+    assert exchange.fills(book((100.05, 40), (100.1, 140))) == [(100.1, 130.0), (100.15, 65.0)]
+
+
+# --- three valuations --------------------------------------------------------------------------------------------
+
+
+def valued(exchange: Exchange, event: MarketEvent) -> tuple[float, float | None, float | None, bool]:
+    """Return the price of the only fill, the best and the worst it might have had, and whether it rested."""
+    (report,) = exchange.reports(event)
+    best, worst = (None if price is None else float(price) for price in (report.fill.best, report.fill.worst))
+    return float(report.fill.price), best, worst, report.fill.maker
+
+
+@pytest.mark.parametrize(("side", "expected"), [(BUY, (100.05, 100.0, 100.07)), (SELL, (99.95, 100.0, 99.93))])
+def test_a_fill_lies_between_the_middle_and_some_ticks_worse(side: Side, expected: tuple[float, float, float]) -> None:
+    exchange = Exchange(pessimistic_ticks=Decimal(2))
+    exchange.send(side)
+    assert valued(exchange, tick(101.0, bid=99.95, ask=100.05)) == (*expected, False)
+
+
+def test_without_a_quote_the_last_price_is_the_best() -> None:
+    exchange = Exchange(half_spread_ticks=Decimal(2), slippage_bps=Decimal(1))
+    exchange.send(BUY)
+    assert valued(exchange, tick(100.0)) == (100.04, 100.0, 100.05, False)
+    exchange.send(BUY)
+    assert valued(exchange, opened(100.0)) == (100.04, 100.0, 100.05, False)
+
+
+def test_a_limit_is_never_worse_than_itself_and_one_that_rested_has_its_own_price() -> None:
+    exchange = Exchange(pessimistic_ticks=Decimal(5))
+    exchange.send(BUY, limit="100.02")
+    assert valued(exchange, tick(100.0, bid=99.98, ask=100.0)) == (100.0, 99.99, 100.02, False)
+    exchange.send(BUY, limit="100")
+    exchange.fills(tick(101.0))
+    assert valued(exchange, tick(100.0)) == (100.0, 100.0, 100.0, True)
+
+
 # --- size --------------------------------------------------------------------------------------------------------
 
 
@@ -332,6 +471,23 @@ def test_a_market_order_sent_inside_a_bar_meets_its_last_price() -> None:
     exchange.send(BUY, ts=MINUTE + 20 * SECOND)
     report = exchange.reports(bar(100.0, 110.0, 90.0, 105.0))[0]
     assert (report.fill.price, report.fill.ts) == (105, 2 * MINUTE - 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "filled"),
+    [
+        (0, [(99.0, 10.0)]),  # all of it is ahead
+        (30, [(99.0, 10.0)]),  # arrives at 99.50, on the way down
+        (39, [(97.25, 10.0)]),  # arrives at 97.25, and gets that
+        (41, [(97.5, 10.0)]),  # arrives at 97.50, on the way up
+        (50, []),
+    ],
+)
+def test_an_order_meets_of_a_bar_what_comes_after_it(seconds: int, filled: list[tuple[float, float]]) -> None:
+    """The path is 100, 102, 97, 107, at 0, 20, 40 and 60 seconds."""
+    exchange = Exchange()
+    exchange.send(BUY, limit="99", ts=MINUTE + seconds * SECOND)
+    assert exchange.fills(bar(100.0, 102.0, 97.0, 107.0)) == filled
 
 
 @pytest.mark.parametrize(("side", "open_"), [(BUY, 95.0), (SELL, 105.0)])

@@ -102,13 +102,13 @@ def morning(tmp_path: Path) -> Path:
 def test_a_result_has_the_promised_keys(morning: Path) -> None:
     told = backtest(once(exchange="NSE"), bars("XYZ", morning)).as_dict()
     assert list(told) == [
-        "execution_id", "status", "strategy_id", "metrics", "trades", "positions_open", "bars", "ticks", "anomalies",
-        "notes", "decisions_sha256", "seconds",
+        "option_pricing", "execution_id", "status", "strategy_id", "metrics", "pnl", "charges", "account", "trades",
+        "positions_open", "bars", "ticks", "anomalies", "notes", "decisions_sha256", "seconds",
     ]  # fmt: skip
     anomalies: Any = told["anomalies"]
     assert anomalies == {
-        "equal_ts": 0, "backwards": 0, "equal_rows": 0, "late": 0, "outside_session": 0, "volume_decreases": 0,
-        "max_gap_s": 60.0,
+        "equal_ts": 0, "backwards": 0, "equal_rows": 0, "late": 0, "outside_session": 0, "quarantined": 0,
+        "volume_decreases": 0, "missing_sessions": 0, "max_gap_s": 60.0,
     }  # fmt: skip
     metrics: Any = told["metrics"]
     assert (metrics["total_pnl"], metrics["total_trades"], metrics["profit_factor"]) == ("0", 0, None)
@@ -168,7 +168,9 @@ def test_what_a_short_history_means_is_told_unless_there_was_enough(tmp_path: Pa
 
 def test_why_an_entry_was_refused_is_told(morning: Path) -> None:
     result = backtest(once(exchange="NSE", quantity=0.5), bars("XYZ", morning))
-    assert result.notes[-1] == "once, node buy: entry p1 refused: XYZ: quantity 0.5 is not a multiple of 1"
+    assert result.notes[-1] == (
+        "once, node buy: entry p1 refused: XYZ: quantity 0.5 is not a multiple of the step 1; 1 would be"
+    )
 
 
 def test_entries_that_the_cap_held_back_are_told(generated: tuple[Path, list[float], list[float]]) -> None:

@@ -1,4 +1,4 @@
-"""The folder of a run: five files, of which each says the same as the result."""
+"""The folder of a run: six files, of which each says the same as the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tradingd.research.backtest import Result
 
-FILES = ["commands.jsonl", "equity.csv", "result.json", "trades.csv", "trace.jsonl"]
+FILES = ["commands.jsonl", "equity.csv", "ledger.csv", "result.json", "trades.csv", "trace.jsonl"]
 
 
 @pytest.fixture
@@ -44,6 +44,12 @@ def test_the_files_say_what_the_result_says(zigzag: Path, tmp_path: Path) -> Non
     assert len(result.trades) > 2
     with (out / "trades.csv").open() as trades:
         assert list(csv.DictReader(trades)) == result.trades
+    with (out / "ledger.csv").open() as ledger:
+        rows = list(csv.DictReader(ledger))
+    assert len(rows) == 2 * len(result.trades) + len(result.positions_open)
+    assert {row["item"] for row in rows} == {"fill"}
+    cash = 1_000_000 + sum(float(row["amount"]) for row in rows)
+    assert float(rows[-1]["balance"]) == pytest.approx(cash)
     commands = (out / "commands.jsonl").read_bytes()
     assert hashlib.sha256(commands).hexdigest() == result.decisions_sha256
     with (out / "equity.csv").open() as equity:

@@ -26,13 +26,24 @@ def make_record(**changed: Any) -> dict[str, Any]:
     return closed | changed
 
 
+MONEY = {
+    "option_pricing": None,
+    "pnl": {"optimistic": "13", "base": "12.5", "pessimistic": "11"},
+    "charges": {"brokerage": "40", "stt": "0", "gst": "7.2", "total": "47.2"},
+    "account": {
+        "starting_cash": "1000000", "equity": "999965.3", "margin_used": "0", "margin_peak": "201",
+        "margin_model": "approx",
+    },
+}  # fmt: skip
+
+
 def shown(**changed: Any) -> str:
     result = {
         "execution_id": "bt-1", "status": "completed", "strategy_id": "s", "metrics": METRICS,
         "trades": [make_record()], "positions_open": [], "bars": 1234, "ticks": 0, "anomalies": ANOMALIES, "notes": [],
         "decisions_sha256": "ab",
         "seconds": {"load": 0.125, "run": 1.5},
-    } | changed  # fmt: skip
+    } | MONEY | changed  # fmt: skip
     file = io.StringIO()
     report.show(result, file)
     return file.getvalue()
@@ -86,6 +97,19 @@ def test_open_positions_notes_and_anomalies_are_told() -> None:
     assert row(told, "slot")[-2:] == ["0", "-7.25"]
     assert "note: [odd] lot 1\n" in told
     assert "anomalies: late 1,200; largest step in time 61.5 s\n" in told
+
+
+def test_what_it_cost_and_how_the_account_stands_is_told() -> None:
+    told = shown()
+    assert "P&L by fills: optimistic 13, base 12.5, pessimistic 11\n" in told
+    assert "charges: 47.2 (brokerage 40, gst 7.2)\n" in told
+    assert "account: 1000000 at the start, equity 999965.3, margin used 0, at most 201 (margin_model: approx)\n" in told
+
+
+def test_prices_of_a_model_are_told_in_the_first_line() -> None:
+    first = shown(option_pricing="black76 at volatility 0.15").splitlines()[0]
+    assert first.startswith("s: completed, 1,234 bars; ")
+    assert first.endswith("black76 at volatility 0.15")
 
 
 def test_several_strategies_are_told_apart() -> None:

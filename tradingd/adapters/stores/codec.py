@@ -17,6 +17,7 @@ import msgspec
 
 from tradingd.model.errors import StoreError
 from tradingd.model.events import (
+    BarMoved,
     BarOpened,
     Deadline,
     FeedGap,
@@ -28,6 +29,7 @@ from tradingd.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    Pulse,
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
@@ -94,6 +96,7 @@ class _Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expiry: dt.date | None
     strike: Decimal | None
     right: str
+    freeze_quantity: Decimal | None = None  # not in `strategies_replaced/1`
 
     @classmethod
     def of(cls, instrument: Instrument) -> Self:
@@ -124,6 +127,23 @@ class _BarOpened(_Form, frozen=True, tag="bar_opened/1"):
     @classmethod
     def of(cls, event: BarOpened) -> Self:
         return cls(event.instrument, event.ts, _finite(event.price))
+
+
+class _BarMoved(_Form, frozen=True, tag="bar_moved/1"):
+    model = BarMoved
+    instrument: str
+    ts: int
+    price: float
+
+    @classmethod
+    def of(cls, event: BarMoved) -> Self:
+        return cls(event.instrument, event.ts, _finite(event.price))
+
+
+class _Pulse(_Form, frozen=True, tag="pulse/1"):
+    model = Pulse
+    name: str
+    ts: int
 
 
 class _Deadline(_Form, frozen=True, tag="deadline/1"):
@@ -159,7 +179,7 @@ class _HistoryLoaded(_Form, frozen=True, tag="history_loaded/1"):
         return HistoryLoaded(self.instrument, Timeframe(self.timeframe_ns), bars, self.ts)
 
 
-class _StrategiesReplaced(_Form, frozen=True, tag="strategies_replaced/1"):
+class _StrategiesReplaced(_Form, frozen=True, tag="strategies_replaced/2"):
     model = StrategiesReplaced
     ts: int
     sources: tuple[str, ...]
@@ -176,19 +196,26 @@ class _StrategiesReplaced(_Form, frozen=True, tag="strategies_replaced/1"):
         return StrategiesReplaced(self.ts, self.sources, instruments, tuple(form.event() for form in self.history))
 
 
+class _StrategiesReplaced1(_StrategiesReplaced, frozen=True, tag="strategies_replaced/1"):
+    """As it was before instruments told their freeze quantity; read, never written."""
+
+
 class _OrderAccepted(_Form, frozen=True, tag="order_accepted/1"):
     model = OrderAccepted
     order: str
     ts: int
 
 
-class _OrderFilled(_Form, frozen=True, tag="order_filled/1"):
+class _OrderFilled(_Form, frozen=True, tag="order_filled/2"):
     model = OrderFilled
     id: str
     order: str
     ts: int
     price: Decimal
     quantity: Decimal
+    maker: bool
+    best: Decimal | None
+    worst: Decimal | None
 
     @classmethod
     def of(cls, event: OrderFilled) -> Self:
@@ -229,12 +256,14 @@ class _OrderExpired(_Form, frozen=True, tag="order_expired/1"):
 _FORMS: dict[type, type[_Form]] = {
     form.model: form
     for form in (
-        _BarClosed, _BarOpened, _Deadline, _FeedGap, _FlattenRequested, _HistoryLoaded, _StrategiesReplaced,
+        _BarClosed, _BarOpened, _BarMoved, _Pulse, _Deadline, _FeedGap, _FlattenRequested, _HistoryLoaded,
+        _StrategiesReplaced,
         _OrderAccepted, _OrderFilled, _OrderCancelled, _OrderRejected, _OrderExpired, _OrderUnknown,
     )
 }  # fmt: skip
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[_Form] = msgspec.json.Decoder(Union[tuple(_FORMS.values())])  # noqa: UP007 - made here
+_OLD_FORMS = (_StrategiesReplaced1,)
+_decoder: msgspec.json.Decoder[_Form] = msgspec.json.Decoder(Union[(*_FORMS.values(), *_OLD_FORMS)])
 _SHOWN = 120
 
 

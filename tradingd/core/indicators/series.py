@@ -47,10 +47,21 @@ class _Line:
         self._call = call
         self._inputs = inputs
         self._waited = 0
+        self._peek: Callable[..., Any] | None = None
+
+    def peek(self, output: str, inputs: list[float]) -> float:
+        """Return an output as one more bar with these inputs would make it, NaN where there is no value yet."""
+        if self._peek is None:
+            return nan
+        answer = self._peek(*inputs)
+        values = answer if isinstance(answer, tuple) else (answer,)
+        value = float(values[self._call.function.outputs.index(output)])
+        return value or nan if self._call.function.zero_is_unknown else value
 
     def restart(self) -> None:
         """Begin afresh with the next bar."""
         self._waited = 0
+        self._peek = None
         self.step = self._wait
 
     def reopen(self, bars: int, reach: int) -> None:
@@ -82,6 +93,7 @@ class _Line:
         """Open the handle over the last `bars` bars and return its values on them."""
         update, outputs = self._call.open([np.array(values[-bars:], np.float64) for values in self._inputs])
         self.step = self._mover(update)
+        self._peek = update.__self__.peek  # type: ignore[attr-defined] # a bound method of the handle
         self.has_value = True
         return outputs
 
@@ -178,6 +190,11 @@ class Series:
             self._cold.append(line)
         self._deepen(str(decl), back)
         return line.outputs[output]
+
+    def peek(self, decl: IndicatorDecl, output: str, bar: Bar) -> float:
+        """Return an output as it would be if this bar closed now, NaN where there is no value yet."""
+        line = next(line for (known, _), line in self._lines.items() if known == decl and output in line.outputs)
+        return line.peek(output, [float(READ[name](bar)) for name in CATALOG[decl.name].reads(decl)])
 
     def serves(self, wanted: str | IndicatorDecl, output: str, back: int) -> bool:
         """Whether a price source or an indicator's output can be read here without being declared anew."""

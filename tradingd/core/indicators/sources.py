@@ -22,6 +22,7 @@ READ: Mapping[str, Callable[[Any], Any]] = MappingProxyType({
     "low": attrgetter("low"),
     "close": attrgetter("close"),
     "volume": attrgetter("volume"),
+    "ts_open": attrgetter("ts_open"),  # by which bars are found again
     "hl2": lambda bar: (bar.high + bar.low) / 2,
     "hlc3": lambda bar: (bar.high + bar.low + bar.close) / 3,
     "ohlc4": lambda bar: (bar.open + bar.high + bar.low + bar.close) / 4,

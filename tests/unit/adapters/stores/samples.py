@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradingd.model.events import (
+    BarMoved,
     BarOpened,
     Deadline,
     FeedGap,
@@ -19,6 +20,7 @@ from tradingd.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    Pulse,
     StrategiesReplaced,
 )
 from tradingd.model.instrument import Instrument, InstrumentKind
@@ -32,7 +34,7 @@ TS = 1_700_000_000_123_456_789
 BAR = Bar("NSE:TCS", Timeframe(MINUTE), TS, TS + MINUTE, 0.1, 0.3, -0.0, 1 / 3, 5e-324, 7, Quality.GAP)
 OPTION = Instrument(
     "NFO", "NIFTY24300CE", InstrumentKind.OPTION, Decimal("0.05"), Decimal(75), Decimal("75.0"), Decimal("1E+2"),
-    "46955", "NIFTY", dt.date(2026, 7, 14), Decimal("24300.00"), "CE",
+    "46955", "NIFTY", dt.date(2026, 7, 14), Decimal("24300.00"), "CE", Decimal(1755),
 )  # fmt: skip
 
 
@@ -51,6 +53,8 @@ def make_events() -> list[Event]:
         make_folded(),
         BAR,
         BarOpened("NSE:TCS", TS, 0.1 + 0.2),
+        BarMoved("NSE:TCS", TS, 0.1 + 0.2),
+        Pulse("news", TS),
         Deadline(TS),
         FeedGap("NSE:TATA मोटर्स", TS),
         FlattenRequested("s-1", TS),
@@ -58,7 +62,9 @@ def make_events() -> list[Event]:
         HistoryLoaded("NSE:TCS", Timeframe(MINUTE), (), TS),
         StrategiesReplaced(TS, ('{"nodes": []}', "{}"), (OPTION, Instrument("SIM", "A")), (history,)),
         OrderAccepted("a1b2c3260714z", TS),
-        OrderFilled(Fill("t-1", "a1b2c3260714z", TS, Decimal("24300.050"), Decimal("1.5E+3"))),
+        OrderFilled(
+            Fill("t-1", "a1b2c3260714z", TS, Decimal("24300.050"), Decimal("1.5E+3"), True, None, Decimal("24300.10"))
+        ),
         OrderCancelled("a1b2c3260714z", TS, 'because "so"\n'),
         OrderRejected("a1b2c3260714z", TS, "margin"),
         OrderExpired("a1b2c3260714z", TS),

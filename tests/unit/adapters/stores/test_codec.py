@@ -10,7 +10,7 @@ from tests.unit.adapters.stores.samples import TS, facts, make_events
 from tradingd.adapters.stores.codec import decode, encode
 from tradingd.model import events
 from tradingd.model.errors import StoreError
-from tradingd.model.events import BarOpened, OrderAccepted, OrderFilled
+from tradingd.model.events import BarOpened, OrderAccepted, OrderFilled, StrategiesReplaced
 from tradingd.model.market import FoldedTick, Tick
 
 if TYPE_CHECKING:
@@ -44,26 +44,44 @@ def test_the_forms_on_disk_stay_as_they_are() -> None:
     assert told == {
         "bar/1": f'{{"event":"bar/1","bar":{bar}}}',
         "bar_opened/1": (f'{{"event":"bar_opened/1","instrument":"NSE:TCS","ts":{TS},"price":0.30000000000000004}}'),
+        "bar_moved/1": f'{{"event":"bar_moved/1","instrument":"NSE:TCS","ts":{TS},"price":0.30000000000000004}}',
+        "pulse/1": f'{{"event":"pulse/1","name":"news","ts":{TS}}}',
         "deadline/1": f'{{"event":"deadline/1","ts":{TS}}}',
         "feed_gap/1": f'{{"event":"feed_gap/1","instrument":"NSE:TATA मोटर्स","ts":{TS}}}',
         "flatten_requested/1": f'{{"event":"flatten_requested/1","strategy":"s-1","ts":{TS}}}',
         "history_loaded/1": history,
-        "strategies_replaced/1": (
-            f'{{"event":"strategies_replaced/1","ts":{TS},"sources":["{{\\"nodes\\": []}}","{{}}"],"instruments":['
+        "strategies_replaced/2": (
+            f'{{"event":"strategies_replaced/2","ts":{TS},"sources":["{{\\"nodes\\": []}}","{{}}"],"instruments":['
             '{"exchange":"NFO","symbol":"NIFTY24300CE","kind":"option","tick_size":"0.05","lot_size":"75",'
             '"quantity_step":"75.0","multiplier":"1E+2","token":"46955","underlying":"NIFTY","expiry":"2026-07-14",'
-            '"strike":"24300.00","right":"CE"},'
+            '"strike":"24300.00","right":"CE","freeze_quantity":"1755"},'
             '{"exchange":"SIM","symbol":"A","kind":"equity","tick_size":"0.01","lot_size":"1","quantity_step":"1",'
-            '"multiplier":"1","token":"","underlying":"","expiry":null,"strike":null,"right":""}],'
+            '"multiplier":"1","token":"","underlying":"","expiry":null,"strike":null,"right":"","freeze_quantity":null}],'
             f'"history":[{history}]}}'
         ),
         "order_unknown/1": f'{{"event":"order_unknown/1",{order},"reason":"no answer within 5 s"}}',
         "order_accepted/1": f'{{"event":"order_accepted/1",{order}}}',
-        "order_filled/1": f'{{"event":"order_filled/1","id":"t-1",{order},"price":"24300.050","quantity":"1.5E+3"}}',
+        "order_filled/2": (
+            f'{{"event":"order_filled/2","id":"t-1",{order},"price":"24300.050","quantity":"1.5E+3",'
+            '"maker":true,"best":null,"worst":"24300.10"}'
+        ),
         "order_cancelled/1": f'{{"event":"order_cancelled/1",{order},"reason":"because \\"so\\"\\n"}}',
         "order_rejected/1": f'{{"event":"order_rejected/1",{order},"reason":"margin"}}',
         "order_expired/1": f'{{"event":"order_expired/1",{order},"reason":"day order"}}',
     }
+
+
+def test_an_older_form_is_still_read() -> None:
+    """Before instruments told the most that one order may carry."""
+    event = next(event for event in RARE if isinstance(event, StrategiesReplaced))
+    content = encode(event)
+    older = content.replace(b"replaced/2", b"replaced/1").replace(b',"freeze_quantity":"1755"', b"")
+    older = older.replace(b',"freeze_quantity":null', b"")
+    before = decode(older)
+    assert isinstance(before, StrategiesReplaced)
+    assert [i.freeze_quantity for i in before.instruments] == [None, None]
+    assert [i.id for i in before.instruments] == [i.id for i in event.instruments]
+    assert encode(before) == content.replace(b'"1755"', b"null")
 
 
 @pytest.mark.parametrize(
