@@ -26,9 +26,9 @@ FAST = ("--speed", "600", "--seed", "5", "--symbols", "DEMO", "--history-h", "12
 
 
 @contextlib.contextmanager
-def venue(*arguments: str) -> Iterator[int]:
-    """Run the simulated exchange; yield its port."""
-    command = [sys.executable, "-m", "tradingd.venues.exchange", *arguments]
+def venue(*arguments: str, module: str = "tradingd.venues.exchange") -> Iterator[int]:
+    """Run a simulated venue; yield its port."""
+    command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

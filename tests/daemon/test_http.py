@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -60,11 +61,33 @@ async def test_equal_requests_at_the_same_time_are_run_once(tmp_path: Path) -> N
         assert (await counted(client, url))["completed"] == 1
 
 
-async def test_while_backtests_run_everything_else_answers_and_a_stop_cancels_them(tmp_path: Path) -> None:
+def save_many_ticks(folder: Path) -> str:
+    """Write what takes long to run; return the configuration that names it."""
     opens = 1_735_776_000_000_000_000 + 1_000_000_000 * np.arange(3_000_000)
     price = np.round(100 + np.sin(np.arange(len(opens)) / 7), 2)
-    np.savez(tmp_path / "xyz.npz", timestamp=opens, price=price)
-    config = '[data]\nfiles = [{symbol = "XYZ", path = "xyz.npz", kind = "ticks"}]\n'
+    np.savez(folder / "xyz.npz", timestamp=opens, price=price)
+    return '[data]\nfiles = [{symbol = "XYZ", path = "xyz.npz", kind = "ticks"}]\n'
+
+
+def workers() -> set[str]:
+    """The processes that this one has started and that are not over."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split())
+
+
+async def test_a_backtest_that_takes_too_long_has_failed_and_its_process_is_gone(tmp_path: Path) -> None:
+    config = save_many_ticks(tmp_path) + ANY_PORT + "backtest_s_max = 1\n"
+    async with serving(configured(tmp_path, config)) as url, aiohttp.ClientSession() as client:
+        before = workers()
+        status, answer = await execute(client, url, body(wait_s=LONG_S))
+        assert (status, answer["status"], answer["results"]) == (200, "failed", None)
+        assert answer["error"]["detail"].startswith("it was ended after 1 s, which is http.backtest_s_max")
+        assert workers() == before
+        looked = await client.get(f"{url}/strategies/executions/{answer['execution_id']}")
+        assert await looked.json() == answer
+
+
+async def test_while_backtests_run_everything_else_answers_and_a_stop_cancels_them(tmp_path: Path) -> None:
+    config = save_many_ticks(tmp_path)
     async with aiohttp.ClientSession() as client, asyncio.timeout(LONG_S):
         async with serving(configured(tmp_path, config + ANY_PORT)) as url:
             waiting = [asyncio.create_task(execute(client, url, body(dipping(name), wait_s=LONG_S))) for name in "abc"]

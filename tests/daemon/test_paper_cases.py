@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 UTC = zoneinfo.ZoneInfo("UTC")
 MS = 1_000_000
 UNLIMITED = CoreSettings(risk=RiskSettings(max_entries_per_session="none"))
+CASES_MAX = 2_000
+"""How many cases `make fuzz` draws here: each is a daemon of its own."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,10 @@ async def trade(case: Case, trouble: Trouble, folder: Path, path: Path) -> Daemo
 def test_paper_its_recording_and_its_replay_are_one(record_property: Callable[[str, object], None]) -> None:
     met: Counter[str] = Counter()
 
-    @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(
+        max_examples=min(settings().max_examples, CASES_MAX),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
     @given(cases(), troubles())
     def check(case: Case, trouble: Trouble) -> None:
         with tempfile.TemporaryDirectory() as name:

@@ -1,10 +1,12 @@
-"""The subscribers of the examples, as programs, on the server inside the process and on a real one."""
+"""The subscribers of the examples and redis-cli, as programs, on the server inside the process and on a real one."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PROJECT = Path(__file__).resolve().parents[2]
+DOCUMENTED = [
+    shlex.split(line)
+    for line in (PROJECT / "docs/alerts.md").read_text("utf-8").splitlines()
+    if line.startswith("redis-cli ")
+]
+REDIS_CLI = pytest.mark.skipif(shutil.which("redis-cli") is None, reason="redis-cli is not on PATH")
 PYTHON = [sys.executable, "-m", "tradingd.examples.subscriber", "--url"]
 SHOWN = "2021-05-28T09:15:00.123456+05:30  warning   alert   rsi: "
 
@@ -106,3 +114,33 @@ async def test_the_shell_prints_each_message_as_a_line(url: str) -> None:
         assert [json.loads(await line(printed))["message"] for _ in range(2)] == ["one", "two\nlines"]
         entries: Any = await client.xrange(STREAM)
         assert len(entries) == 2
+
+
+@REDIS_CLI
+async def test_redis_cli_reads_what_was_kept(url: str) -> None:
+    told = ["one", "two\nlines", "₹ three"]
+    await publish(url, 1, *told)
+    async with program("redis-cli", "-u", url, "--raw", "XRANGE", STREAM, "-", "+") as printed:
+        rows = (await printed.read()).decode().splitlines()
+    assert rows[::3] == ["1000-1", "1000-2", "1000-3"]
+    assert rows[1::3] == ["alert"] * 3
+    assert [json.loads(row)["message"] for row in rows[2::3]] == told
+
+
+@REDIS_CLI
+@pytest.mark.parametrize("command", DOCUMENTED, ids=lambda command: command[1])
+async def test_redis_cli_hears_what_comes(command: list[str], url: str) -> None:
+    async with program(command[0], "-u", url, *command[1:]) as printed:
+        heard = asyncio.create_task(alert(printed))
+        for number in itertools.count(1):
+            await publish(url, number, "again")
+            if (await asyncio.wait({heard}, timeout=0.05))[0]:
+                break
+        assert json.loads(heard.result())["message"] == "again"
+
+
+async def alert(printed: asyncio.StreamReader) -> str:
+    """Return the first line that is an alert."""
+    while not (said := await line(printed)).startswith("{"):
+        assert not printed.at_eof(), said
+    return said

@@ -1,32 +1,34 @@
-"""Binance's own client against the simulated exchange: every message decodes, and is what was really traded.
+"""Binance's own client against the simulated exchange: every message decodes, is what was really traded, and is what
+our provider makes of it.
 
-The client (`binance-sdk-spot`, the dependency group `clients`) runs in a process of its own, with the interpreter that
-`TRADINGD_CLIENTS_PYTHON` names, else with that of the tests; where it is not installed the test is skipped.
+The client (`binance-sdk-spot`, the dependency group `clients`) runs in a process of its own, in the environment that
+`make clients` prepares, and `make system` with it; where there is none the tests are skipped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.contracts.binance_server import Server
+from tests.contracts.feeds import BTC, feed, listening
 from tests.unit.venues.markets import T0, connected, get, made_up
+from tradingd.adapters.feeds.binance_wire import FeedCounts
+from tradingd.model.market import Timeframe
 from tradingd.venues.exchange import Exchange
 
 PROJECT = Path(__file__).resolve().parents[2]
-PYTHON = os.environ.get("TRADINGD_CLIENTS_PYTHON", sys.executable)
+PYTHON = PROJECT / ".venv-clients/bin/python"
 PATIENCE_S = 25.0
+MS = 1_000_000
 
 CLIENT = """
-import asyncio, importlib.util, json, sys
+import asyncio, json, sys
 
-if importlib.util.find_spec("binance_sdk_spot") is None:
-    sys.exit(3)
 from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebSocketStreams
 from binance_sdk_spot.spot import Spot
 
@@ -83,8 +85,11 @@ asyncio.run(main())
 """
 
 
-async def official(port: int, symbol: str, messages: int) -> dict[str, list[Any]]:
-    """Let the official client ask and listen; return what it understood, by kind."""
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no official client; `make clients` installs it")
+
+
+async def official(port: int, symbol: str, messages: int) -> list[tuple[str, Any]]:
+    """Let the official client ask and listen; return what it understood, each with its kind."""
     process = await asyncio.create_subprocess_exec(
         PYTHON, "-c", CLIENT, str(port), symbol, str(messages), stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -96,14 +101,15 @@ async def official(port: int, symbol: str, messages: int) -> dict[str, list[Any]
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode == 3:
-        pytest.skip("binance-sdk-spot is not installed; it is the dependency group clients")
     assert process.returncode == 0, errors.decode()
-    understood: dict[str, list[Any]] = {}
-    for line in out.decode().splitlines():
-        kind, answer = json.loads(line)
-        understood.setdefault(kind, []).append(answer)
-    return understood
+    return [(kind, answer) for kind, answer in map(json.loads, out.decode().splitlines())]
+
+
+def by_kind(understood: list[tuple[str, Any]]) -> dict[str, list[Any]]:
+    kinds: dict[str, list[Any]] = {}
+    for kind, answer in understood:
+        kinds.setdefault(kind, []).append(answer)
+    return kinds
 
 
 async def test_the_official_client_understands_every_message() -> None:
@@ -111,7 +117,7 @@ async def test_the_official_client_understands_every_message() -> None:
     async with exchange.serving() as port, connected(port, "/stream") as ear:
         await ear.ask("SUBSCRIBE", *(f"btcusdt@{kind}" for kind in ("aggTrade", "bookTicker", "kline_1m")))
         hearing = asyncio.create_task(ear.hear(texts=1_000_000))
-        understood = await official(port, "BTCUSDT", 500)
+        understood = by_kind(await official(port, "BTCUSDT", 500))
         hearing.cancel()
         first, last = understood["aggTrade"][0]["a"], understood["aggTrade"][-1]["a"]
         traded = await get(port, "/api/v3/aggTrades", symbol="BTCUSDT", fromId=first, limit=last - first + 1)
@@ -142,7 +148,7 @@ async def test_the_official_client_understands_every_answer() -> None:
         bars = await get(port, "/api/v3/klines", symbol="BTCUSDT", interval="1m", limit=100)
         trades = await get(port, "/api/v3/aggTrades", symbol="BTCUSDT", limit=50)
         book = await get(port, "/api/v3/ticker/bookTicker", symbol="BTCUSDT")
-        understood = await official(port, "BTCUSDT", 1)
+        understood = by_kind(await official(port, "BTCUSDT", 1))
     assert understood["ping"]
     assert understood["time"] == [{"serverTime": T0 // 1_000_000}]
     everything, single = understood["exchange_info"]
@@ -154,3 +160,39 @@ async def test_the_official_client_understands_every_answer() -> None:
     assert understood["ticker_book_ticker"] == [book]
     kind, message = understood["refused"][0]
     assert (kind, "Invalid symbol" in message) == ("BadRequestError", True)
+
+
+async def test_our_provider_and_the_official_client_hear_the_same() -> None:
+    exchange = Exchange(made_up(history_h=2), speed=120.0)
+    async with exchange.serving() as port:  # its time rests until our provider listens
+        [before] = await get(port, "/api/v3/aggTrades", symbol="BTCUSDT", limit=1)
+        async with (
+            feed(Server(), ws_url=f"ws://127.0.0.1:{port}", rest_url=f"http://127.0.0.1:{port}") as told,
+            listening(told.provider, BTC) as listener,
+        ):
+            bars = await told.provider.history(BTC, Timeframe.parse("1m"), 1000, T0)
+            heard = await official(port, "BTCUSDT", 600)
+            ids = [message["a"] for kind, message in heard if kind == "aggTrade"]
+            await listener.until(ticks=ids[-1] - before["a"])
+        assert told.provider.counts == FeedCounts()  # none missed or said twice: the n-th tick is the n-th trade
+
+    ours = dict(enumerate(listener.ticks, before["a"] + 1))
+    quotes, quoted = None, 0
+    for kind, message in heard:
+        if kind == "bookTicker":
+            quotes = float(message["b"]), float(message["a"])
+        elif kind == "aggTrade":
+            tick = ours[message["a"]]
+            assert (tick.ts, tick.price, tick.volume) == (message["T"] * MS, float(message["p"]), float(message["q"]))
+            if quotes is not None:
+                assert (tick.bid, tick.ask) == quotes
+                quoted += 1
+    assert ids == list(range(ids[0], ids[-1] + 1))
+    assert quoted > 100
+
+    [rows] = [{row[0] * MS: row for row in rows if row[6] * MS < T0} for kind, rows in heard if kind == "klines"]
+    both = [(rows[bar.ts_open], bar) for bar in bars if bar.ts_open in rows]
+    assert len(both) == len(rows) > 20
+    for row, bar in both:
+        assert (row[6] + 1) * MS == bar.ts_close
+        assert [float(text) for text in row[1:6]] == [bar.open, bar.high, bar.low, bar.close, bar.volume]

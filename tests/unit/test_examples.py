@@ -92,7 +92,9 @@ def test_the_reverse_is_long_or_short_but_never_both(results: dict[str, Result])
 def test_the_call_is_bought_at_the_money_of_the_nearest_expiry(tmp_path: Path) -> None:
     [path] = [path for path in strategies() if path.stem == OPTIONS]
     made = minute_bars(TEN_DAYS, 3)
-    np.savez(tmp_path / "bars.npz", **made)
+    np.savez(tmp_path / "index.npz", **made)
+    scaled = {name: column / 20 for name, column in made.items() if name in ("open", "high", "low", "close")}
+    np.savez(tmp_path / "calls.npz", **(made | scaled))
     series = {"NIFTY25116": dt.date(2025, 1, 16), "NIFTY25JAN": dt.date(2025, 1, 30)}  # a weekly one, and the month's
     listed = [
         Instrument(
@@ -102,8 +104,8 @@ def test_the_call_is_bought_at_the_money_of_the_nearest_expiry(tmp_path: Path) -
         for stem, expiry in series.items()
         for strike in range(850, 1200, 50)
     ]  # fmt: skip
-    names = [("NSE", "NIFTY"), *(("NFO", one.symbol) for one in listed)]
-    data = [DataFile(symbol=symbol, exchange=venue, kind="bars", path=tmp_path / "bars.npz") for venue, symbol in names]
+    data = [DataFile(symbol="NIFTY", exchange="NSE", kind="bars", path=tmp_path / "index.npz")]
+    data += [DataFile(symbol=i.symbol, exchange="NFO", kind="bars", path=tmp_path / "calls.npz") for i in listed]
     result = run(Request(documents=[document(path, index=True)], data=data, instruments=listed))
     assert result.trades
     for trade in result.trades:

@@ -16,7 +16,7 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
 
 RUNTIME = {
     "aiohttp", "msgspec", "numpy", "prometheus-client", "pydantic", "pydantic-settings", "redis", "rich", "stamina",
-    "structlog", "ta-lib", "typer", "websockets",
+    "structlog", "ta-lib", "typer", "tzdata", "websockets",
 }  # fmt: skip
 
 IMPORT_ALL_WITHOUT_PANDAS = """
@@ -66,7 +66,7 @@ def test_runtime_dependencies_are_the_agreed_ones() -> None:
 
 
 def test_requirements_are_pinned_with_hashes_and_name_no_address() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-clients.txt"):
         assert "://" not in (PROJECT / name).read_text("utf-8")
         for line in requirement_lines(name):
             assert re.match(r"[\w.-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}", line), line
@@ -77,6 +77,7 @@ def test_requirements_cover_the_dependencies_and_development_adds_to_them() -> N
     assert {pin.split("==")[0] for pin in runtime} >= RUNTIME
     assert "pandas" not in {pin.split("==")[0] for pin in runtime}
     assert pins("requirements-dev.txt") >= runtime
+    assert pins("requirements-clients.txt") >= set(PYPROJECT["dependency-groups"]["clients"])
 
 
 def test_nothing_needs_pandas_to_run() -> None:

@@ -1,4 +1,7 @@
-"""What the README says can be done as it stands there: its make targets, its commands, the output it quotes."""
+"""What the README says can be done as it stands there: its make targets, its commands, the output it quotes.
+
+Its sessions in the shell, with a daemon, Redis and systemd, are those of tests/daemon/test_readme.py.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +20,10 @@ from tradingd.examples.market import minute_bars
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = [block for language, block in FENCED if not language]
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("tradingd ")]
-DEMO, EXPLAINED = (block for block in BLOCKS if "rsi-reversal: completed" in block or "waits until" in block)
+EXPLAINED, DEMO = (block for block in BLOCKS if "rsi-reversal: completed" in block or "waits until" in block)
 
 
 @pytest.fixture
@@ -67,7 +72,14 @@ def test_what_it_links_to_is_there(link: str) -> None:
     assert (PROJECT / link).exists()
 
 
+def test_what_stands_elsewhere_too_is_the_same() -> None:
+    [message] = [block for language, block in FENCED if language == "json"]
+    assert message in (PROJECT / "docs/alerts.md").read_text("utf-8")
+    [install] = [block for _, block in FENCED if block.startswith("python3 -m venv")]
+    assert textwrap.indent(install, "    ") in (PROJECT / "docs/running.md").read_text("utf-8")
+
+
 def test_it_is_short_and_says_what_it_is_not() -> None:
-    assert len(README.splitlines()) <= 130
+    assert len(README.splitlines()) <= 220
     assert "financial advice" in README
     assert "## What it does not do" in README

@@ -18,12 +18,14 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from tradingd.core.markets.sessions import calendar_faults
 from tradingd.core.settings import (
     BarSettings,
+    ChargeSettings,
     ContractSettings,
     CoreSettings,
     IndicatorSettings,
@@ -39,6 +41,7 @@ from tradingd.daemon.settings import (
     FeedSettings,
     HttpSettings,
     LogSettings,
+    MarketSettings,
     RedisSettings,
     StoredData,
 )
@@ -59,7 +62,9 @@ class Settings(BaseSettings):
     orders: OrderSettings = OrderSettings()
     contracts: ContractSettings = ContractSettings()
     risk: RiskSettings = RiskSettings()
+    charges: ChargeSettings = ChargeSettings()
     simulation: SimulationSettings = SimulationSettings()
+    markets: MarketSettings = MarketSettings()
     daemon: DaemonSettings = DaemonSettings()
     engine: EngineSettings = EngineSettings()
     feed: FeedSettings = FeedSettings()
@@ -94,10 +99,15 @@ class Bound(NamedTuple):
 BOUNDS = {
     "bars.bar_grace_ms": Bound(0),
     "contracts.spot_age_s_max": Bound(0),
+    "orders.chase_s": Bound(1),
     "risk.max_entries_per_session": Bound(0),
     "simulation.slippage_bps": Bound(0),
     "simulation.half_spread_ticks": Bound(0),
+    "simulation.beyond_depth_ticks": Bound(0),
+    "simulation.pessimistic_ticks": Bound(0),
     "simulation.latency_ms": Bound(0),
+    "simulation.quote_age_s_max": Bound(0),
+    "simulation.volatility": Bound(0, 10, above=True),
     "simulation.max_volume_share": Bound(0, 1, above=True),
     "simulation.starting_cash": Bound(0, above=True),
     "engine.clock_grace_ms": Bound(0),
@@ -105,18 +115,23 @@ BOUNDS = {
     "feed.queue_size": Bound(1),
     "feed.stale_s": Bound(1),
     "http.port": Bound(-1, 65535),
+    "http.backtest_s_max": Bound(1),
 }
 """The bounds of every number there is."""
 
 _INTRADAY_EXIT = "session.intraday_exit"
+_CALENDAR = "markets.calendar"
 _WORDS = {
     str: "a text",
+    SecretStr: "a text",
     bool: "true or false",
     tuple[str, ...]: "a list of texts",
-    tuple[StoredData, ...]: "a list of tables with symbol and path",
+    tuple[StoredData, ...]: "a list of tables, each with a path",
 }
 """What keys take that are neither numbers nor words from a list."""
 _TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d"
+_UNKNOWN = "config-unknown-key"
+_POINTED = str.maketrans({".": "/", "[": "/", "]": None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +164,8 @@ def examine(
     layers, findings = _layers(path, environment or {}, overrides)
     settings, faults = _settle(layers)
     findings += faults
+    if settings is not None and settings.markets.calendar:
+        findings += _calendar_findings(settings.markets.calendar, layers)
     return None if findings else settings, findings
 
 
@@ -169,8 +186,9 @@ def origins(
 
 
 def core_settings(settings: Settings) -> CoreSettings:
-    """Return the part that the core is given."""
-    return CoreSettings(**{group.name: getattr(settings, group.name) for group in fields(CoreSettings)})
+    """Return the part that the core is given, the operator's calendar as it stands in its file."""
+    groups = {name: getattr(settings, name) for name in (f.name for f in fields(CoreSettings)) if name != "calendar"}
+    return CoreSettings(**groups, calendar=_calendar(settings.markets.calendar))
 
 
 def schema() -> dict[str, Any]:
@@ -222,7 +240,11 @@ def _from_file(path: Path) -> Layer:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"{path}: {error}; a configuration is a TOML file in UTF-8"
         raise ConfigError(msg) from error
-    return Layer(str(path), dict(_flat(content)))
+    values = dict(_flat(content))
+    calendar = values.get(_CALENDAR)
+    if isinstance(calendar, str) and calendar:
+        values[_CALENDAR] = str(path.parent / calendar)
+    return Layer(str(path), values)
 
 
 def _from_environment(environment: Mapping[str, str]) -> Layer:
@@ -293,18 +315,35 @@ def _settle(layers: Sequence[Layer]) -> tuple[Settings | None, list[Finding]]:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return tuple(_Source(settings_cls, layer) for layer in reversed(known))
 
-    settings, wrong = None, set()
+    settings, places = None, []
     try:
         settings = Layered()
     except ValidationError as error:
-        wrong = {".".join(map(str, fault["loc"][:2])) for fault in error.errors()}
+        places = [fault["loc"] for fault in error.errors()]
     given = {key: (value, layer.origin) for layer in known for key, value in layer.values.items()}
+    entries = [place[2:] for place in places if place[:2] == ("data", "files") and len(place) > 2]  # noqa: PLR2004 - inside
+    findings += [_wrong_entry(number, "".join(map(str, at)), *given["data.files"]) for number, *at in entries]
+    wrong = {".".join(map(str, place[:2])) for place in places} - ({"data.files"} if entries else set())
     findings += [
-        _finding("config-bad-value", key, *told, f"it must be {_wanted(key)}")
+        finding(key, *told, f"it must be {_wanted(key)}")
         for key, told in given.items()
         if key in wrong or not _sensible(key, told[0])
     ]
     return settings, findings
+
+
+def _wrong_entry(number: Any, name: str, files: Any, origin: str) -> Finding:
+    """Say what is wrong with an entry of `data.files`, or with its key `name`."""
+    place, entry, hints = f"data.files[{number}]", files[number], get_type_hints(StoredData)
+    known = ", ".join(key for key in hints if not key.startswith("_"))
+    if not isinstance(entry, dict) or name not in entry:
+        return finding(place, entry, origin, f"it must be a table with a path; it may have {known}")
+    if name not in hints:
+        near = "".join(difflib.get_close_matches(name, hints, n=1, cutoff=0.5))
+        why = f"there is no such key; an entry may have {known}"
+        return finding(f"{place}.{name}", entry[name], origin, why, near, code=_UNKNOWN)
+    wanted = " or ".join(get_args(hints[name])) or _WORDS[str]
+    return finding(f"{place}.{name}", entry[name], origin, f"it must be {wanted}")
 
 
 def _sensible(key: str, value: Any) -> bool:
@@ -327,6 +366,19 @@ def _is_exit_time(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _calendar(path: str) -> str:
+    return Path(path).read_text("utf-8-sig") if path else ""
+
+
+def _calendar_findings(path: str, layers: Sequence[Layer]) -> list[Finding]:
+    origin = next(layer.origin for layer in reversed(layers) if _CALENDAR in layer.values)
+    try:
+        faults = calendar_faults(_calendar(path))
+    except (OSError, UnicodeDecodeError) as error:
+        faults = [f"{error}; a calendar is a TOML file in UTF-8"]
+    return [finding(_CALENDAR, path, origin, fault, code="config-bad-calendar") for fault in faults]
 
 
 def _wanted(key: str) -> str:
@@ -352,10 +404,16 @@ def _unknown(key: str, layer: Layer) -> Finding:
     else:
         hint = f"keys begin with {', '.join(f'{name}.' for name in Settings.model_fields)}"
     why = f"there is no such key; {hint}"
-    return _finding("config-unknown-key", key, layer.values[key], layer.origin, why, near)
+    return finding(key, layer.values[key], layer.origin, why, near, code=_UNKNOWN)
 
 
-def _finding(code: str, key: str, value: Any, origin: str, why: str, suggestion: str = "") -> Finding:  # noqa: PLR0913 - the parts of a message
+def finding(  # noqa: PLR0913 - the parts of a message
+    key: str, value: Any, origin: str, why: str, suggestion: str = "", *, code: str = "config-bad-value"
+) -> Finding:
+    """Return what is wrong with the value of a key, as `data.files[0].path`; `origin` is where it was written."""
     shown = value if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False, default=str)
+    if _HINTS.get(key) is SecretStr:
+        shown = "***"
     message = f"{key} = {shown} ({origin}): {why}"
-    return Finding(Severity.ERROR, code, f"/{key.replace('.', '/')}", message, suggestion=suggestion)
+    pointer = f"/{key.translate(_POINTED)}"
+    return Finding(Severity.ERROR, code, pointer, message, suggestion=suggestion)

@@ -18,19 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from tradingd.adapters.publishers.redis import CHANNEL
 from tradingd.daemon.redis_server import redis_server
 from tradingd.daemon.supervisor import Daemon
+from tradingd.model.errors import PublisherError
 from tradingd.model.market import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio.client import PubSub
 
     from tradingd.daemon.redis_server import RedisServer
 
 STRATEGIES = ("ema_crossover", "rsi_reversal", "volatility_alert")
-_START_S_MAX = 15
+_START_S_MAX, _LAST_LINES_S_MAX = 15, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,17 @@ class Demo:
     span_s: int
     redis_url: str
 
-    async def run(self, environment: Mapping[str, str], out: TextIO) -> int:
-        """Run it, telling `out` what happens; return the exit code."""
+    async def run(self, out: TextIO) -> int:
+        """Run it, telling `out` what happens; return the exit code.
+
+        Raises:
+            PublisherError: the Redis that was named does not answer.
+        """
         with tempfile.TemporaryDirectory(prefix="tradingd-demo-") as folder:
             async with self._venue() as port, redis_server(self.redis_url) as redis:
                 config = self._configure(Path(folder), port, redis)
                 span = self.span_s * self.speed * SECOND if self.span_s else None
-                daemon = Daemon(config, environment, (), span)
+                daemon = Daemon(config, {}, (), span)  # no setting of the user's changes what is shown
                 self._introduce(out, port, redis, folder)
                 async with self._subscriber(redis, out):
                     code = await daemon.run()
@@ -106,28 +114,37 @@ class Demo:
     @contextlib.asynccontextmanager
     async def _subscriber(self, redis: RedisServer, out: TextIO) -> AsyncIterator[None]:
         """Print what is published, as a subscriber of one's own would read it."""
-        client = Redis.from_url(redis.url, protocol=2)
-        listener = client.pubsub()
-        await listener.subscribe(CHANNEL)
-        printing = asyncio.create_task(_print(listener, out))
-        try:
-            yield
-        finally:
-            printing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await printing
-            await listener.aclose()  # type: ignore[no-untyped-call] # redis-py's own, untyped
-            await client.aclose()
+        async with Redis.from_url(redis.url, protocol=2) as client, client.pubsub() as listener:
+            try:
+                await listener.subscribe(CHANNEL)
+            except (RedisError, OSError) as error:
+                msg = f"no Redis answers, {redis.label}: {error}; name one that runs, or none for one of our own"
+                raise PublisherError(msg) from error
+            printing = asyncio.create_task(_print(listener, out))
+            try:
+                yield
+                with contextlib.suppress(TimeoutError, RedisError):
+                    async with asyncio.timeout(_LAST_LINES_S_MAX):
+                        await listener.ping()  # what was published before comes before the answer
+                        await printing
+            finally:
+                printing.cancel()
+                await asyncio.wait({printing})
 
 
-async def _print(listener: object, out: TextIO) -> None:
-    async for message in listener.listen():  # type: ignore[attr-defined] # redis-py's own, untyped
-        if message["type"] != "message":
-            continue
-        alert = json.loads(message["data"])
-        when = alert["timestamp"][11:19]
-        who = alert["strategy_id"] or "tradingd"
-        out.write(f"{when}  {alert['kind']:6} {who:18} {alert['message']}\n")
+async def _print(listener: PubSub, out: TextIO) -> None:
+    """Print alerts until a ping is answered, or Redis fails."""
+    try:
+        async for message in listener.listen():
+            if message["type"] == "pong":
+                return
+            if message["type"] == "message":
+                alert = json.loads(message["data"])
+                who = alert["strategy_id"] or "tradingd"
+                out.write(f"{alert['timestamp'][11:19]}  {alert['kind']:6} {who:18} {alert['message']}\n")
+                out.flush()
+    except RedisError as error:
+        out.write(f"no more lines, Redis failed: {error}\n")
         out.flush()
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tradingd.daemon.api.metrics import Counters
     from tradingd.daemon.desired import Desired
     from tradingd.daemon.supervisor import Daemon
+    from tradingd.model.ports import Provider
     from tradingd.model.trading import Alert
 
 PAPER = "paper-"
@@ -39,6 +40,11 @@ class HttpHost:
     def base(self) -> Path:
         """What paths of the configuration are relative to."""
         return self._daemon.base
+
+    @property
+    def provider(self) -> Provider:
+        """Who gives the history of the feed."""
+        return self._daemon.provider
 
     @property
     def ready(self) -> bool:
@@ -86,8 +92,8 @@ class HttpHost:
         engine, sequencer = daemon.session.engine, daemon.sequencer
         desks = engine.desks
         figures: dict[str, Any] = {
-            "feed_messages_total": {("binance",): sequencer.ticks},
-            "feed_connected": {("binance",): int(daemon.ready)},
+            "feed_messages_total": {(daemon.settings.feed.provider,): sequencer.ticks},
+            "feed_connected": {(daemon.settings.feed.provider,): int(daemon.ready)},
             "bars_total": {
                 (feed.instrument.symbol, str(line.timeframe)): line.series.count
                 for feed in engine.feeds.values()

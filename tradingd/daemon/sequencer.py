@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from tradingd.core.bars import FOREVER
 from tradingd.model.commands import PublishAlert
-from tradingd.model.events import BarOpened
-from tradingd.model.market import SECOND, Bar, FoldedTick, Tick
+from tradingd.model.events import BarMoved, BarOpened
+from tradingd.model.market import FOREVER, SECOND, Bar, FoldedTick, Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,7 +140,7 @@ class Sequencer:
             self._on_until()
             return
         self._cross(session, event.ts)
-        if isinstance(event, Tick | FoldedTick | BarOpened | Bar):
+        if isinstance(event, Tick | FoldedTick | BarOpened | BarMoved | Bar):
             self.ticks += event.count if isinstance(event, FoldedTick) else 1
             session.step(event)
         else:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
+from pydantic import SecretStr
+
 _STRICT: dict[str, Any] = {"extra": "forbid"}
+_UNSAID = SecretStr("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,7 @@ class DaemonSettings:
     """`daemon.*`: what runs. `strategies` are files or globs, relative to the file that names them.
 
     `state_dir` keeps the journal, `socket` (empty: `control.sock` in it) is where `tradingd ctl` knocks.
-    `instruments` is an instrument list in the columns of Kite's dump, empty for none.
+    `instruments` is an instrument list, or the folder in which `tradingd instruments load` keeps them, empty for none.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -27,6 +30,17 @@ class DaemonSettings:
     state_dir: str = "/var/lib/tradingd"
     socket: str = ""
     instruments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettings:
+    """`markets.*`: `calendar` is a file of holidays and sessions over ours, relative to the file that names it.
+
+    Its rows are those of `core.markets.calendar`; empty for none.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +53,21 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSettings:
-    """`feed.*`: a venue that speaks Binance's public protocol.
+    """`feed.*`: a venue that speaks the protocol of `provider`, at these addresses.
 
-    `speed` is 0 for a real venue, whose time is ours; a simulated one runs `speed` times as fast,
-    or as fast as it is read (`max`). `queue_size` is
-    how many events may wait before ticks are folded; `stale_s` how long silence may last.
+    Kite lets in who names an `api_key` and the day's `access_token`; with the `api_secret` a login can be completed
+    here. Both are secrets, and told to the venue alone. `speed` is 0 for a real venue, whose time is ours; a simulated
+    one runs `speed` times as fast, or as fast as it is read (`max`). `queue_size` is how many events may wait before
+    ticks are folded; `stale_s` how long silence may last.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    provider: Literal["binance", "kite"] = "binance"
     ws_url: str = "wss://stream.binance.com:9443"
     rest_url: str = "https://api.binance.com"
+    api_key: str = ""
+    api_secret: SecretStr = _UNSAID
+    access_token: SecretStr = _UNSAID
     speed: Decimal | Literal["max"] = Decimal(0)
     queue_size: int = 10_000
     stale_s: int = 30
@@ -64,20 +83,28 @@ class RedisSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """`http.*`: the HTTP API; port 0 lets the system choose, -1 turns it off."""
+    """`http.*`: the HTTP API; port 0 lets the system choose, -1 turns it off.
+
+    A backtest that has run for `backtest_s_max` is ended, and has failed.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     host: str = "127.0.0.1"
     port: int = 8642
+    backtest_s_max: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredData:
-    """One file of `data.files`: what a backtest that is asked for over HTTP may read."""
+    """One entry of `data.files`: a file of one symbol, or a pattern that names many.
+
+    In `path`, relative to the file that names it, `*` and `?` stand for any text and any character, and `{symbol}`
+    for the symbol: for `symbol` where that is given, else each file's symbol is what stands there.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-    symbol: str
     path: str
+    symbol: str = ""
     kind: Literal["bars", "ticks"] = "bars"
     timeframe: str = ""
     exchange: str = ""
@@ -85,10 +112,14 @@ class StoredData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """`data.*`: stored market data; a request never carries a path."""
+    """`data.*`: what a backtest is run on that names no files itself, as one asked for over HTTP never does.
+
+    What no file has is asked of the `history` of the feed, as bars, unless that is `none`.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     files: tuple[StoredData, ...] = field(default_factory=tuple)
+    history: Literal["feed", "none"] = "feed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,18 +11,16 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-import secrets
 import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import structlog
 
 import tradingd
-from tradingd.adapters.feeds.binance import BinanceProvider
 from tradingd.adapters.feeds.folding import FoldingQueue
+from tradingd.adapters.feeds.kite import KiteProvider
 from tradingd.adapters.publishers.envelope import envelope
 from tradingd.adapters.publishers.redis import RedisPublisher
 from tradingd.adapters.publishers.relay import Relay
@@ -31,25 +29,25 @@ from tradingd.core.markets.sessions import market
 from tradingd.core.performance import EquityCurve
 from tradingd.core.session import Session
 from tradingd.core.simulator import Simulator
-from tradingd.daemon import control, desired, state, wiring
+from tradingd.daemon import control, desired, horizon, state, wiring
 from tradingd.daemon.api.app import serving as http_serving
 from tradingd.daemon.clock import UtcClock, VenueClock
 from tradingd.daemon.config import core_settings
 from tradingd.daemon.host import HttpHost
 from tradingd.daemon.notify import Notifier
 from tradingd.daemon.sequencer import Sequencer
-from tradingd.model.errors import ConfigError
-from tradingd.model.events import FlattenRequested, HistoryLoaded, StrategiesReplaced
+from tradingd.model.errors import ConfigError, FeedError, FeedRefused
+from tradingd.model.events import FeedGap, FlattenRequested, HistoryLoaded, StrategiesReplaced
 from tradingd.model.market import MINUTE
 from tradingd.model.trading import Alert, AlertKind, AlertType
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
     from tradingd.core.graph.document import Document
     from tradingd.daemon.desired import Desired
     from tradingd.model.instrument import Instrument
-    from tradingd.model.market import TradingSession
     from tradingd.model.ports import Clock, Publisher
 
 log = structlog.get_logger()
@@ -59,6 +57,7 @@ T = TypeVar("T")
 STOP_WITHIN_S = 10
 DRAIN_S = 2
 BOUNDARY_WAIT_S = 90
+CALENDAR_EVERY_S = 60
 CRASHED = 70  # EX_SOFTWARE
 
 
@@ -79,6 +78,7 @@ class Daemon:
         self._path, self._environment, self._overrides = path, environment, tuple(overrides)
         self.desired = desired.read(path, environment, self._overrides)
         settings = self.settings = self.desired.settings
+        self.core = core_settings(settings)
         self.waits_for_room = settings.feed.speed == "max"
         self.state_dir = Path(settings.daemon.state_dir)
         self.socket = Path(settings.daemon.socket) if settings.daemon.socket else self.state_dir / "control.sock"
@@ -102,17 +102,13 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        feed = self.settings.feed
-        async with aiohttp.ClientSession() as http:
-            self.provider = BinanceProvider(
-                http, _session, ws_url=feed.ws_url, rest_url=feed.rest_url, stale_s=feed.stale_s,
-                jitter=secrets.SystemRandom().random, on_state=self._on_feed,
-            )  # fmt: skip
+        async with wiring.provider(self.settings.feed, self._on_feed, self.core.calendar) as self.provider:
             try:
                 self.clock, begin = await self._unless_stopped(self._clock())
+                horizon.check(self.desired.documents, self.core.calendar, begin)
                 self.journal, owing = await state.begin(
                     self.state_dir,
-                    wiring.header(core_settings(self.settings), self.desired.listed),
+                    wiring.header(self.core, self.desired.listed),
                     created_ms=time.time_ns() // 1_000_000,  # noqa: TID251 - names the journal, decides nothing
                 )
                 try:
@@ -132,19 +128,21 @@ class Daemon:
             queue, self.journal, self.clock, self.settings.engine.clock_grace_ms, MINUTE,
             lambda alert: envelope(alert, self.journal.created_ms, self.zone(alert)), self._on_durable,
         )  # fmt: skip
-        engine = wiring.engine(core_settings(self.settings), self.desired.listed, self.curve)
-        simulator = Simulator(core_settings(self.settings).simulation)
+        engine = wiring.engine(self.core, self.desired.listed, self.curve)
+        simulator = Simulator(self.core.simulation)
         self.session = Session(engine, simulator, self.sequencer.on_command, self.sequencer.on_event)
         self.queue = queue
         if self._span_ns is not None:
             self.sequencer.stop_at(begin + self._span_ns, self._stop.set)
         wanted = self.desired
-        history = await self._unless_stopped(self._history(wanted.documents, begin, wanted.instruments))
-        self.session.tell(StrategiesReplaced(begin, wanted.sources, wanted.instruments, tuple(history)))
-        await self.sequencer.settle()
-        self.running = True
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(control.serving(self.socket, self._verbs()))
+            verbs = self._early_verbs()  # the history may have to wait for a token
+            await stack.enter_async_context(control.serving(self.socket, verbs))
+            history = await self._unless_stopped(self._history(wanted.documents, begin, wanted.instruments))
+            self.session.tell(StrategiesReplaced(begin, wanted.sources, wanted.instruments, tuple(history)))
+            await self.sequencer.settle()
+            self.running = True
+            verbs.update(self._verbs())
             if self.settings.http.port >= 0:
                 self.url = await stack.enter_async_context(http_serving(HttpHost(self)))
             async with asyncio.TaskGroup() as self._group:
@@ -173,6 +171,7 @@ class Daemon:
         start(self.sequencer.run(self.session))
         start(self._pump(queue, self.desired.instruments))
         start(self._watch())
+        start(self._watch_calendars())
         start(self._stopping())
         if self.settings.redis.url:
             start(self.relay.run())
@@ -222,6 +221,21 @@ class Daemon:
                 seen = self.sequencer.progress
                 self.notifier.alive()
 
+    async def _watch_calendars(self) -> None:
+        """Say once a day that a calendar ends soon, or has ended."""
+        said: dict[str, dt.date] = {}
+        while True:
+            for reach in self._reaches():
+                if reach.days <= horizon.WARNING_DAYS and said.get(reach.market) != reach.today:
+                    said[reach.market] = reach.today
+                    log.warning("calendar.ends", **reach.as_dict())
+                    self._say(AlertKind.CONFIG, reach.text, AlertType.CRITICAL if reach.days < 0 else AlertType.WARNING)
+            await asyncio.sleep(CALENDAR_EVERY_S)
+
+    def _reaches(self) -> list[horizon.Reach]:
+        documents = [*self.desired.documents, *(document for document, _ in self.posted.values())]
+        return horizon.reaches(documents, self.core.calendar, self.session.engine.now)
+
     # --- data ------------------------------------------------------------------------------------------------
 
     async def _clock(self) -> tuple[Clock | None, int]:
@@ -236,10 +250,34 @@ class Daemon:
 
     async def _pump(self, queue: FoldingQueue, instruments: Sequence[Instrument]) -> None:
         """Put what the provider says on the queue; a venue that can wait is let wait rather than folded."""
+        for gap in await self._unheard(instruments):
+            queue.put(gap)
         async for event in self.provider.subscribe(instruments):
             if self.waits_for_room:
                 await queue.room()
             queue.put(event)
+
+    async def _unheard(self, instruments: Sequence[Instrument]) -> list[FeedGap]:
+        """Return a gap for each instrument that was traded in its session before we listen: its first bar has a hole.
+
+        So has that of one whose last trade nobody tells.
+        """
+
+        async def unheard(instrument: Instrument) -> FeedGap | None:
+            try:
+                last = await self.provider.last(instrument)
+            except FeedError as error:
+                log.warning("feed.last_unknown", instrument=instrument.id, reason=str(error))
+                return FeedGap(instrument.id, self.session.engine.now)
+            if last is None:
+                return None
+            tick, age = last
+            session = market(instrument.exchange, self.core.calendar).session_from(tick.ts + age, instrument)
+            return FeedGap(instrument.id, tick.ts) if tick.ts >= session.ts_open else None
+
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(unheard(instrument)) for instrument in instruments]
+        return [gap for task in asked if (gap := task.result()) is not None]
 
     async def _history(
         self, documents: Iterable[Document], until: int, instruments: Iterable[Instrument]
@@ -273,7 +311,8 @@ class Daemon:
         log.info("feed.changed", state=change, detail=detail)
         self._feeds["state"] = change
         if hasattr(self, "session"):
-            type_ = AlertType.INFO if change == "connected" else AlertType.WARNING
+            loud = AlertType.CRITICAL if change == "expired" else AlertType.WARNING
+            type_ = AlertType.INFO if change == "connected" else loud
             self._say(AlertKind.FEED, f"feed {change}: {detail}" if detail else f"feed {change}", type_)
 
     def _on_redis(self, connected: bool, reason: str) -> None:  # noqa: FBT001 - the relay's callback
@@ -281,14 +320,14 @@ class Daemon:
 
     # --- what may be asked -----------------------------------------------------------------------------------
 
-    def _verbs(self) -> dict[str, Any]:
+    def _early_verbs(self) -> dict[str, Any]:
+        """Return what may be asked before the strategies are warmed up."""
         return {
-            "status": self._on_status,
-            "health": self._on_health,
-            "reload": self._on_reload,
-            "stop": self._on_stop,
-            "flatten": self._on_flatten,
-        }
+            "status": self._on_status, "health": self._on_health, "stop": self._on_stop, "token": self._on_token,
+        }  # fmt: skip
+
+    def _verbs(self) -> dict[str, Any]:
+        return {"reload": self._on_reload, "flatten": self._on_flatten}
 
     async def _on_status(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"ok": True, "status": self.status()}
@@ -324,6 +363,25 @@ class Daemon:
         await self.sequencer.settle()
         return {"ok": True}
 
+    async def _on_token(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            await self._renew(str(request.get("token", "")), is_request=bool(request.get("request")))
+        except FeedError as error:
+            return {"ok": False, "error": str(error)}
+        log.info("feed.token_renewed")
+        return {"ok": True}
+
+    async def _renew(self, token: str, *, is_request: bool = False) -> None:
+        """Have the feed go on with another token; it is kept nowhere.
+
+        Raises:
+            FeedError: the venue does not take it, or knows no tokens.
+        """
+        if not isinstance(self.provider, KiteProvider):
+            msg = f"feed.provider is {self.settings.feed.provider}, which needs no access token; that of kite does"
+            raise FeedRefused(msg)
+        await self.provider.renew(token, is_request=is_request)
+
     def status(self) -> dict[str, Any]:
         """Return what runs, as plain data."""
         engine = self.session.engine
@@ -344,6 +402,7 @@ class Daemon:
                 "ahead": self.sequencer.ahead,
             },
             "queue": {"folded": self.queue.folded, "depth_max": self.queue.depth_max},
+            "calendars": [reach.as_dict() for reach in self._reaches()],
             "late": engine.counts.late,
             "outside_session": engine.counts.outside_session,
             "strategies": [self._strategy(name) for name in engine.desks],
@@ -382,9 +441,18 @@ class Daemon:
     async def _reload(self) -> dict[str, Any]:
         wanted = desired.read(self._path, self._environment, self._overrides)
         fixed = desired.restart_only(self.settings, wanted.settings)
+        if not fixed and core_settings(wanted.settings).calendar != self.core.calendar:
+            fixed.append("markets.calendar (what its file says)")
         if fixed:
             return {"ok": False, "error": f"these keys need a restart: {', '.join(fixed)}", "exit_code": 78}
+        token = wanted.settings.feed.access_token
+        if token != self.desired.settings.feed.access_token:
+            try:
+                await self._renew(token.get_secret_value())
+            except FeedError as error:
+                return {"ok": False, "error": f"feed.access_token: {error}"}
         if wanted.hash == self.desired.hash:
+            self.desired = wanted
             return {"ok": True, "changed": [], "pending": []}
         before = {d.id: d.hash for d in self.desired.documents}
         twice = sorted(self.posted.keys() & {d.id for d in wanted.documents})
@@ -419,13 +487,14 @@ class Daemon:
         """Warm up what changed, and have it take over; nothing is different if that fails."""
         engine = self.session.engine
         needed = [*wanted.documents, *(document for document, _ in self.posted.values())]
+        horizon.check(needed, self.core.calendar, engine.now)
         instruments = desired.instruments(needed, wanted.listed)
         new = tuple(i for i in instruments if i.id not in engine.feeds)
         history = await self._history(changed, engine.now, instruments)
-        for instrument in new:
-            self._group.create_task(self._pump(self.queue, [instrument]))
         sources = (*wanted.sources, *(source for _, source in self.posted.values()))
         await self._switched(StrategiesReplaced(engine.now, sources, new, tuple(history)))
+        for instrument in new:  # not before: until the switch nobody takes their ticks
+            self._group.create_task(self._pump(self.queue, [instrument]))
         self.desired = wanted
 
     async def _switched(self, replaced: StrategiesReplaced) -> None:
@@ -453,11 +522,6 @@ async def _sent(relay: Relay) -> None:
         sending = group.create_task(relay.run())
         await relay.drained()
         sending.cancel()
-
-
-def _session(instrument: Instrument, ts: int) -> TradingSession:
-    """Return the session of an instrument that contains `ts`, else the next."""
-    return market(instrument.exchange).session_from(ts)
 
 
 class _Stopped(Exception):  # noqa: N818 - it is no error

@@ -11,45 +11,65 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+import structlog
 from pydantic import TypeAdapter
 
+from tradingd.adapters.feeds.binance import BinanceProvider
+from tradingd.adapters.feeds.kite import KiteProvider
+from tradingd.adapters.feeds.kite_rest import Credential
+from tradingd.core.derived import contracts_of
 from tradingd.core.engine import Engine
 from tradingd.core.graph.loading import parse
 from tradingd.core.graph.plan import plan
 from tradingd.core.indicators.catalog import CATALOG
 from tradingd.core.indicators.declaration import declare
-from tradingd.core.markets.contracts import Contracts
-from tradingd.core.markets.sessions import default_instrument
+from tradingd.core.markets.sessions import default_instrument, market
 from tradingd.core.performance import EquityCurve
 from tradingd.core.session import Session
 from tradingd.core.settings import CoreSettings
 from tradingd.core.simulator import Simulator
 from tradingd.model.commands import canonical
-from tradingd.model.events import BarOpened, Deadline, FeedGap, FlattenRequested, HistoryLoaded, StrategiesReplaced
+from tradingd.model.events import (
+    BarMoved,
+    BarOpened,
+    Deadline,
+    FeedGap,
+    FlattenRequested,
+    HistoryLoaded,
+    Pulse,
+    StrategiesReplaced,
+)
 from tradingd.model.instrument import Instrument
 from tradingd.model.market import Bar, FoldedTick, Tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from tradingd.adapters.stores.recording import Recording
     from tradingd.core.graph.document import Document
     from tradingd.core.graph.plan import Plan
     from tradingd.core.graph.trace import TraceRecord
+    from tradingd.daemon.settings import FeedSettings
     from tradingd.model.commands import Command
     from tradingd.model.events import Event
     from tradingd.model.instrument import InstrumentKind
+    from tradingd.model.market import TradingSession
+
+log = structlog.get_logger()
 
 _SETTINGS = TypeAdapter(CoreSettings)
 _INSTRUMENT = TypeAdapter(Instrument)
 _INSTRUMENTS = TypeAdapter(tuple[Instrument, ...])
 for _adapter in (_INSTRUMENT, _INSTRUMENTS):
     _adapter.rebuild(_types_namespace={"dt": dt})  # the model names the module for type checkers only
-FROM_OUTSIDE = (FeedGap, HistoryLoaded, StrategiesReplaced, FlattenRequested)
+FROM_OUTSIDE = (FeedGap, HistoryLoaded, StrategiesReplaced, FlattenRequested, Pulse)
 
 
 # --- engines -----------------------------------------------------------------------------------------------------
@@ -81,7 +101,7 @@ def engine(
     def load(source: str) -> Plan:
         return plan(document(source, listed))
 
-    return Engine([], [], Contracts(listed.values()), settings, load=load, curve=curve, on_trace=on_trace)
+    return Engine([], [], contracts_of(listed.values(), settings), settings, load=load, curve=curve, on_trace=on_trace)
 
 
 def header(settings: CoreSettings, instruments: Iterable[Instrument]) -> dict[str, str]:
@@ -103,6 +123,43 @@ def _row(instrument: Instrument) -> dict[str, Any]:
     made_from = {f.name for f in fields(instrument) if f.init}
     row: dict[str, Any] = _INSTRUMENT.dump_python(instrument, mode="json")
     return {name: value for name, value in row.items() if name in made_from}
+
+
+# --- the feed ----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def provider(
+    settings: FeedSettings, on_state: Callable[[str, str], None], calendar: str = ""
+) -> AsyncIterator[BinanceProvider | KiteProvider]:
+    """Give the provider of `feed.*` as long as the context lasts; `on_state` is told what becomes of its connection."""
+
+    def session(instrument: Instrument, ts: int) -> TradingSession:
+        return market(instrument.exchange, calendar).session_from(ts, instrument)
+
+    jitter = secrets.SystemRandom().random
+    async with aiohttp.ClientSession() as http:
+        if settings.provider == "kite":
+            credential = Credential(
+                settings.api_key, settings.access_token.get_secret_value(), settings.api_secret.get_secret_value()
+            )
+            yield KiteProvider(
+                http, session, ws_url=settings.ws_url, rest_url=settings.rest_url, credential=credential,
+                stale_s=settings.stale_s, jitter=jitter, on_state=on_state, on_text=_on_text,
+            )  # fmt: skip
+            return
+        yield BinanceProvider(
+            http, session, ws_url=settings.ws_url, rest_url=settings.rest_url, stale_s=settings.stale_s,
+            jitter=jitter, on_state=on_state,
+        )  # fmt: skip
+
+
+def _on_text(kind: str, content: bytes) -> None:
+    """Log what a venue says in words; orders, of which there are none yet, only by name."""
+    log.info("feed.said", kind=kind, **({} if kind == "order" else {"text": content.decode(errors="replace")}))
+
+
+# --- recordings --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +240,7 @@ def again(recording: Recording, on_command: Callable[[Command, bytes], None] | N
 
 def take(session: Session, event: Event) -> None:
     """Let a session take a recorded event: what came from outside as such, a deadline as the time it tells."""
-    if isinstance(event, Tick | FoldedTick | Bar | BarOpened):
+    if isinstance(event, Tick | FoldedTick | Bar | BarOpened | BarMoved):
         session.step(event)
     elif isinstance(event, FROM_OUTSIDE):
         session.tell(event)

@@ -221,3 +221,33 @@ def test_a_credential_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "redis.url").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="credential"):
         config.load(None, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            '{symbol = "X"}',
+            'data.files[1] = {"symbol": "X"} (TOML): it must be a table with a path; it may have path, ',
+        ),
+        ("5", "data.files[1] = 5 (TOML): it must be a table with a path; it may have path, symbol, kind, timeframe"),
+        ('{path = "x", kind = "bar"}', 'data.files[1].kind = "bar" (TOML): it must be bars or ticks'),
+        ("{path = 5}", "data.files[1].path = 5 (TOML): it must be a text"),
+        (
+            '{path = "x", simbol = "X"}',
+            'data.files[1].simbol = "X" (TOML): there is no such key; an entry may have path',
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_entry_of_a_list_is_told_by_its_own_place(tmp_path: Path, entry: str, told: str) -> None:
+    path = write(tmp_path, f'[data]\nfiles = [{{path = "a"}}, {entry}]\n')
+    settings, [finding] = config.examine(path)
+    assert settings is None
+    assert finding.message.startswith(told.replace("TOML", str(path)))
+    assert finding.pointer.startswith("/data/files/1")
+
+
+def test_a_list_that_is_none_is_told_whole(tmp_path: Path) -> None:
+    assert faults(path=write(tmp_path, "[data]\nfiles = 5\n"))[0].endswith(
+        "it must be a list of tables, each with a path"
+    )

@@ -21,8 +21,9 @@ from tradingd.daemon.api.problems import Kind, Problem, answer_problems
 from tradingd.daemon.api.processes import Processes, WorkerLostError
 from tradingd.daemon.api.request import Mode
 from tradingd.daemon.api.request import read as read_request
-from tradingd.daemon.api.stored import Shelf, files_of
+from tradingd.daemon.api.stored import Shelf
 from tradingd.daemon.config import core_settings
+from tradingd.daemon.sources import Feed
 from tradingd.model.errors import ConfigError, TradingdError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tradingd.daemon.api.metrics import Counters
     from tradingd.daemon.api.processes import Workers
     from tradingd.daemon.desired import Desired
+    from tradingd.model.ports import Provider
     from tradingd.model.trading import Alert
 
 BODY_BYTES_MAX = 1 << 20
@@ -59,6 +61,10 @@ class Host(Protocol):
     @property
     def base(self) -> Path:
         """What paths of the configuration are relative to."""
+
+    @property
+    def provider(self) -> Provider:
+        """Who gives the history of the feed."""
 
     @property
     def ready(self) -> bool:
@@ -88,11 +94,7 @@ class Host(Protocol):
 
 
 def create_app(host: Host, workers: Workers | None = None) -> web.Application:
-    """Build the application; `workers` do what takes time, processes unless others are given.
-
-    Raises:
-        ConfigError: `data.files` is wrong.
-    """
+    """Build the application; `workers` do what takes time, processes unless others are given."""
     api = _Api(host, workers or Processes(RUNNING_MAX + 1))  # one is always free to look into files
     app = web.Application(middlewares=[answer_problems, api.guard], client_max_size=BODY_BYTES_MAX)
     app.add_routes(
@@ -116,7 +118,7 @@ async def serving(host: Host) -> AsyncIterator[str]:
     """Answer at the address of `http.*` as long as the context lasts; give the URL, its port chosen.
 
     Raises:
-        ConfigError: nobody can listen there, or `data.files` is wrong.
+        ConfigError: nobody can listen there.
     """
     settings = host.desired.settings.http
     app = create_app(host)
@@ -139,8 +141,9 @@ class _Api:
 
     def __init__(self, host: Host, workers: Workers) -> None:
         self._host, self._workers = host, workers
-        self._shelf = Shelf(files_of(host.desired.settings.data, host.base), workers)
-        self._executions = Executions(workers)
+        settings = host.desired.settings
+        self._shelf = Shelf(settings.data, host.base, Feed(host.provider, settings.feed.rest_url), workers)
+        self._executions = Executions(workers, settings.http.backtest_s_max)
         self._figures = metrics.registry(lambda: {**host.counters(), "executions": self._executions.counts()})
 
     async def start(self, _: web.Application) -> None:
@@ -180,10 +183,10 @@ class _Api:
                 raise Problem(Kind.PAPER_REFUSED, str(error)) from error
             return _execution(_ACCEPTED, name, Status.RUNNING)
         try:
-            found = await self._shelf.find(asked, desired.listed)
+            stock = await self._shelf.find(asked, desired.listed)
         except WorkerLostError as error:
             raise Problem(Kind.WORKER_LOST, "it looked into the data; ask again") from error
-        execution = self._executions.submit(backtest(asked, found, core_settings(desired.settings)))
+        execution = self._executions.submit(backtest(asked, stock, desired.listed, core_settings(desired.settings)))
         await execution.wait(asked.wait_s)
         status = _OK if execution.finished.is_set() else _ACCEPTED
         return _execution(status, execution.id, execution.status, execution.results, execution.error)

@@ -22,12 +22,13 @@ from tradingd.daemon.api.processes import WorkerLostError
 from tradingd.research.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tradingd.core.settings import CoreSettings
     from tradingd.daemon.api.processes import Workers
     from tradingd.daemon.api.request import Asked
-    from tradingd.daemon.api.stored import Found
+    from tradingd.daemon.api.stored import Stock
+    from tradingd.model.instrument import Instrument
 
 log = structlog.get_logger()
 
@@ -67,25 +68,31 @@ class Execution:
                     await self.finished.wait()
 
 
-def backtest(asked: Asked, found: Found, settings: CoreSettings) -> Execution:
+def backtest(asked: Asked, stock: Stock, listed: Iterable[Instrument], settings: CoreSettings) -> Execution:
     """Return what is asked as an execution that nobody has taken yet."""
+    document, found = asked.document, stock.found
+    instruments = [i for i in listed if document.symbol in (i.symbol, i.underlying)]
     request = Request(
-        documents=[asked.document],
-        data=[file for file, _ in found.files],
+        documents=[document],
+        data=found.data,
         settings=settings,
-        instruments=found.instruments,
+        instruments=instruments,
         start=None if found.start is None else found.start.isoformat(),
         end=None if found.end is None else found.end.isoformat(),
     )
-    decisive = asked.document.hash, found, settings
+    decisive = document.hash, stock, instruments, settings
     return Execution(f"bt-{hashlib.sha256(repr(decisive).encode()).hexdigest()[:16]}", request)
 
 
 class Executions:
-    """Runs backtests in the order in which they were asked for, `RUNNING_MAX` at once, between `start` and `stop`."""
+    """Runs backtests in the order in which they were asked for, `RUNNING_MAX` at once, between `start` and `stop`.
 
-    def __init__(self, workers: Workers) -> None:
+    One that has run for `run_s_max` is ended, and its process with it.
+    """
+
+    def __init__(self, workers: Workers, run_s_max: float) -> None:
         self._workers = workers
+        self._run_s_max = run_s_max
         self._waiting: asyncio.Queue[Execution] = asyncio.Queue(WAITING_MAX)
         self._known: dict[str, Execution] = {}
         self._running: asyncio.Task[None] | None = None
@@ -144,7 +151,12 @@ class Executions:
             execution = await self._waiting.get()
             execution.status = Status.RUNNING
             try:
-                outcome = await self._workers.call(jobs.results, execution.request)
+                async with asyncio.timeout(self._run_s_max):
+                    outcome = await self._workers.call(jobs.results, execution.request)
+            except TimeoutError:
+                log.warning("execution.too_long", execution=execution.id, run_s_max=self._run_s_max)
+                detail = f"it was ended after {self._run_s_max:g} s, which is http.backtest_s_max; ask for fewer days"
+                self._finish(execution, Status.FAILED, error=Kind.TOO_LONG.described(detail))
             except WorkerLostError:
                 log.exception("execution.lost", execution=execution.id)
                 why = Kind.WORKER_LOST.described("it was killed, or there was no memory for it; it can be asked again")

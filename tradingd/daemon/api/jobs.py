@@ -6,36 +6,23 @@ since it is an answer; only what nobody foresaw is raised. No text leaves here t
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
-from tradingd.adapters.feeds.files import read_bars, read_ticks
-from tradingd.adapters.feeds.instants import wall_clock
-from tradingd.core.markets.sessions import market
 from tradingd.model.errors import TradingdError
-from tradingd.model.market import DAY
 from tradingd.research.backtest import run
+from tradingd.research.contents import contents as look
+from tradingd.research.request import DataFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from tradingd.model.market import Timeframe
-    from tradingd.research.request import DataFile, Request
+    from tradingd.research.contents import Contents
+    from tradingd.research.request import HistoryBars, Request
 
-_EPOCH_DATE = dt.date(1970, 1, 1)
 _OF_THE_RUN = ("execution_id", "seconds")
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What is in a data file: the days of its exchange that have rows, in order; its bars' width, none for ticks."""
-
-    days: tuple[dt.date, ...]
-    timeframe: Timeframe | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +34,10 @@ class Failure:
 
 def contents(file: DataFile) -> Contents | Failure:
     """Look into a file; its exchange is known."""
-    zone = market(file.exchange or "").zone
     try:
-        if file.kind == "ticks":
-            ts, timeframe = read_ticks(file.path, zone).ts, None
-        else:
-            bars = read_bars(file.path, zone, timeframe=file.timeframe)
-            ts, timeframe = bars.ts_open, bars.timeframe
+        return look(file)
     except TradingdError as error:
         return Failure(_told(error, [file]))
-    days = np.unique(wall_clock(ts, zone) // DAY).tolist()
-    return Contents(tuple(_EPOCH_DATE + dt.timedelta(days=day) for day in days), timeframe)
 
 
 def results(request: Request) -> bytes | Failure:
@@ -69,9 +49,10 @@ def results(request: Request) -> bytes | Failure:
     return msgspec.json.encode({name: value for name, value in content.items() if name not in _OF_THE_RUN})
 
 
-def _told(error: TradingdError, files: Sequence[DataFile]) -> str:
+def _told(error: TradingdError, data: Iterable[DataFile | HistoryBars]) -> str:
     """Return an error's message with files by their names alone."""
     message = str(error)
-    for file in files:
-        message = message.replace(str(file.path), file.path.name)
+    for one in data:
+        if isinstance(one, DataFile):
+            message = message.replace(str(one.path), one.path.name)
     return message

@@ -14,15 +14,20 @@ from tradingd.daemon.cli.terminal import progress, tell
 from tradingd.model.errors import Severity
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from tradingd.core.graph.document import Document
+    from tradingd.daemon.config import Settings
     from tradingd.model.instrument import Instrument
-    from tradingd.research.request import DataFile
+    from tradingd.research.contents import Contents
+    from tradingd.research.request import DataFile, HistoryBars
 
 _BARS = "Bars of an instrument: SYM, SYM:1m, EXCHANGE:SYM or EXCHANGE:SYM:1m, then = and the file."
 _TICKS = "Ticks of an instrument: SYM or EXCHANGE:SYM, then = and the file."
+_CONFIG = "TOML file; without --bars and --ticks the data are those of its [data]."
 _VOLUME = "What the volume of tick files counts, whatever their columns are named."
+_PRICING = "How contracts without market data are priced; with black76 the result says so in its first line."
 _MODE = "scanned skips bars on which nothing can happen; the answer is the same."
 
 
@@ -37,7 +42,7 @@ def backtest(  # noqa: PLR0913 - the options of the command
         typer.Option(metavar="STATE_DIR", exists=True, file_okay=False, help="Run what a daemon recorded, instead."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("-c", "--config", metavar="FILE", exists=True, dir_okay=False, help="TOML file.")
+        Path | None, typer.Option("-c", "--config", metavar="FILE", exists=True, dir_okay=False, help=_CONFIG)
     ] = None,
     instruments: Annotated[
         Path | None,
@@ -50,6 +55,10 @@ def backtest(  # noqa: PLR0913 - the options of the command
     end: Annotated[str | None, typer.Option(metavar="TIME", help="Until here: a date included, a time not.")] = None,
     volume: Annotated[Literal["print", "cumulative"] | None, typer.Option(help=_VOLUME)] = None,
     mode: Annotated[Literal["scanned", "stepped"], typer.Option(help=_MODE)] = "stepped",
+    option_pricing: Annotated[Literal["none", "black76"] | None, typer.Option(help=_PRICING)] = None,
+    volatility: Annotated[
+        str | None, typer.Option(metavar="V", help="Per year, as 0.15: what --option-pricing black76 needs.")
+    ] = None,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Count bad rows instead of refusing.")] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a configuration key.")
@@ -66,29 +75,38 @@ def backtest(  # noqa: PLR0913 - the options of the command
     if not strategies:
         msg = "there is no strategy: name at least one STRATEGY.json"
         raise typer.BadParameter(msg)
-    data = [*(_data_file("bars", text) for text in bars or ()), *(_data_file("ticks", text) for text in ticks or ())]
-    if not data:
-        msg = "there is no data: give --bars SYM=FILE or --ticks SYM=FILE"
+    named = [*(_data_file("bars", text) for text in bars or ()), *(_data_file("ticks", text) for text in ticks or ())]
+    if not named and config is None:
+        msg = "there is no data: give --bars SYM=FILE or --ticks SYM=FILE, or a configuration that has them (-c FILE)"
         raise typer.BadParameter(msg)
-    for text in overrides or ():
+    model = {"option_pricing": option_pricing, "volatility": volatility}
+    overrides = [*(f"simulation.{key}={value}" for key, value in model.items() if value), *(overrides or ())]
+    for text in overrides:
         if not text.partition("=")[0].strip() or "=" not in text:
             msg = f"--set {text!r} is not KEY=VALUE, as risk.max_entries_per_session=5"
             raise typer.BadParameter(msg)
-    from tradingd.adapters.feeds.masters import read_instruments
+    from tradingd.adapters.masters.store import read_instruments
     from tradingd.daemon.config import core_settings, load
+    from tradingd.daemon.datafiles import instrument_list
     from tradingd.research import report
     from tradingd.research.backtest import run
+    from tradingd.research.inputs import day
     from tradingd.research.request import Request
 
-    settings = core_settings(load(config, os.environ, overrides or ()))
-    listed = read_instruments(instruments) if instruments else ()
+    settings = load(config, os.environ, overrides)
+    base = config.parent if config else Path()
+    listed = read_instruments(instruments) if instruments else instrument_list(settings.daemon, base)
     documents = _documents(strategies, listed)
+    data: Sequence[DataFile | HistoryBars] = named
+    if not named:
+        days = [day(*asked, timezone, documents[0].exchange) for asked in (("start", start), ("end", end))]
+        data = _configured(settings, base, documents, days, listed, skip_bad_rows=skip_bad_rows)
     with progress("backtest") as on_progress:
         result = run(
             Request(
                 documents=documents,
                 data=data,
-                settings=settings,
+                settings=core_settings(settings),
                 instruments=listed,
                 timezone=timezone,
                 start=start,
@@ -104,6 +122,36 @@ def backtest(  # noqa: PLR0913 - the options of the command
         typer.echo(json.dumps(result.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         report.show(result.as_dict(), sys.stdout)
+
+
+def _configured(  # noqa: PLR0913 - what is asked, and what there is
+    settings: "Settings",
+    base: Path,
+    documents: "Sequence[Document]",
+    days: "Sequence[dt.date | None]",
+    listed: "Sequence[Instrument]",
+    *,
+    skip_bad_rows: bool,
+) -> "Sequence[DataFile | HistoryBars]":
+    """Return what the configuration has for strategies, its files or bars of its feed's history."""
+    import asyncio
+
+    from tradingd.daemon import datafiles, logs, sources, wiring
+    from tradingd.research.contents import contents
+
+    logs.configure(settings.log)  # a feed that must be asked again is told of
+
+    async def look(file: "DataFile") -> "Contents":
+        return contents(file, skip_bad_rows=skip_bad_rows)
+
+    async def find() -> "Sequence[DataFile | HistoryBars]":
+        files = datafiles.files_of(settings.data, base)
+        start, end = days
+        async with wiring.provider(settings.feed, lambda _state, _detail: None) as provider:
+            feed = sources.Feed(provider, settings.feed.rest_url) if settings.data.history == "feed" else None
+            return (await sources.find(documents, start, end, files, listed, look, feed)).data
+
+    return asyncio.run(find())
 
 
 def _recorded(path: Path, *, alone: bool, as_json: bool) -> None:

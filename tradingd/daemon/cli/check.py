@@ -5,12 +5,19 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradingd.daemon.cli.terminal import tell
 from tradingd.model.errors import ConfigError, Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tradingd.core.graph.document import Document
+    from tradingd.daemon.config import Settings
+    from tradingd.model.instrument import Instrument
 
 EXIT_REFUSED = 78
 
@@ -31,22 +38,19 @@ def check(
 
     Warnings and remarks are reported too; only an error makes the exit code 78.
     """
-    from tradingd.daemon.cli import documents
-    from tradingd.daemon.config import examine, origins
-    from tradingd.daemon.strategies import files as named
+    from tradingd.daemon.config import origins
 
-    found: dict[str, tuple[Finding, ...]] = {}
-    settings, faults = examine(config, os.environ)
-    paths = list(strategies or ())
-    if settings is not None and config is not None:
-        try:
-            paths += named(config.parent, settings.daemon.strategies)
-        except ConfigError as error:
-            faults = [Finding(Severity.ERROR, "no-such-strategy", "/daemon/strategies", str(error))]
+    found: dict[str, list[Finding]] = {}
+    settings, faults, named, listed = _configuration(config)
     if config is not None or faults or not strategies:
-        found[str(config) if config else "configuration"] = tuple(faults)
-    for path in paths:
-        found[str(path)] = documents.examine(path).findings
+        found[str(config or "configuration")] = faults
+    ids: dict[str, Path] = {}
+    for path in dict.fromkeys((*(strategies or ()), *named)):
+        document, findings = _strategy(path, listed)
+        found[str(path)] = findings
+        if path in named and document is not None and ids.setdefault(document.id, path) is not path:
+            msg = f"{document.id!r} is the id of {ids[document.id]} already; each strategy needs its own"
+            findings.append(Finding(Severity.ERROR, "same-id", "/id", msg))
     refused = {name: any(f.severity is Severity.ERROR for f in findings) for name, findings in found.items()}
     if as_json:
         files = [
@@ -63,3 +67,39 @@ def check(
             typer.echo(f"{key} = {value}  ({origin})")
     if any(refused.values()):
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _strategy(path: Path, listed: "Sequence[Instrument]") -> "tuple[Document | None, list[Finding]]":
+    """Return a strategy, none where it is refused, and all that is to be said about it."""
+    from tradingd.daemon.cli import documents
+
+    try:
+        loaded = documents.examine(path, listed)
+    except OSError as error:
+        return None, [Finding(Severity.ERROR, "unreadable", "", f"it cannot be read: {error.strerror}")]
+    return loaded.document, list(loaded.findings)
+
+
+def _configuration(
+    path: Path | None,
+) -> "tuple[Settings | None, list[Finding], Sequence[Path], Sequence[Instrument]]":
+    """Return settings, all that is wrong with them and with what they name, their strategy files and instruments."""
+    from tradingd.daemon import datafiles, strategies
+    from tradingd.daemon.config import examine
+
+    settings, faults = examine(path, os.environ)
+    if settings is None:
+        return settings, faults, (), ()
+    base = path.parent if path else Path()
+    faults = datafiles.examine(settings.data, base, str(path or "configuration"))
+    named: Sequence[Path] = ()
+    listed: Sequence[Instrument] = ()
+    try:
+        named = strategies.files(base, settings.daemon.strategies)
+    except ConfigError as error:
+        faults.append(Finding(Severity.ERROR, "no-such-strategy", "/daemon/strategies", str(error)))
+    try:
+        listed = datafiles.instrument_list(settings.daemon, base)
+    except ConfigError as error:
+        faults.append(Finding(Severity.ERROR, "config-bad-value", "/daemon/instruments", str(error)))
+    return settings, faults, named, listed

@@ -4,13 +4,14 @@
 # ruff: noqa: FBT002, PLC0415 - switches are options; help must not wait for what only the work needs
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 EXIT_UNREACHABLE = 69  # EX_UNAVAILABLE
-Verb = Literal["status", "reload", "stop", "health", "flatten"]
+Verb = Literal["status", "reload", "stop", "health", "flatten", "token"]
 
 
 def ctl(  # noqa: PLR0913 - the options of the command
@@ -23,12 +24,17 @@ def ctl(  # noqa: PLR0913 - the options of the command
         Path | None, typer.Option(metavar="PATH", help="The control socket; else by the TOML file.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Of a reload: wait for its outcome.")] = False,
+    is_request: Annotated[
+        bool, typer.Option("--request", help="Of a token: it is the request token of a login, to be completed.")
+    ] = False,
     timeout_s: Annotated[
         int, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for an answer.")
     ] = 120,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Ask a running daemon: status, reload, stop, health, or flatten STRATEGY.
+    """Ask a running daemon: status, reload, stop, health, token, or flatten STRATEGY.
+
+    Token reads today's access token of the feed from standard input, where no other process sees it.
 
     The exit code is the outcome: 0 done, 1 refused, 69 nobody answers, 78 the configuration is wrong.
     """
@@ -40,8 +46,11 @@ def ctl(  # noqa: PLR0913 - the options of the command
 
     from tradingd.daemon.control import ask
 
+    request: dict[str, Any] = {"verb": verb, "strategy": strategy, "wait": wait}
+    if verb == "token":
+        request |= {"token": _secret(), "request": is_request}
     try:
-        answer = asyncio.run(ask(path, {"verb": verb, "strategy": strategy, "wait": wait}, timeout_s))
+        answer = asyncio.run(ask(path, request, timeout_s))
     except TimeoutError:
         typer.echo(f"tradingd: no answer from {path} within {timeout_s} s", err=True)
         raise typer.Exit(EXIT_UNREACHABLE) from None
@@ -54,6 +63,15 @@ def ctl(  # noqa: PLR0913 - the options of the command
         _tell(verb, answer)
     if not answer["ok"]:
         raise typer.Exit(int(answer.get("exit_code", 1)))
+
+
+def _secret() -> str:
+    """Return one line of standard input; a person's is not shown."""
+    token: str = typer.prompt("Token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not token.strip():
+        msg = "there is no token on standard input: tradingd ctl token < FILE"
+        raise typer.BadParameter(msg)
+    return token.strip()
 
 
 def _socket(config: Path | None) -> Path:

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import tradingd
-from tradingd.daemon.cli import backtest, check, ctl, demo, explain, indicators, replay, schema
+from tradingd.daemon.cli import backtest, check, ctl, demo, explain, indicators, instruments, replay, schema
 from tradingd.daemon.cli import run as run_verb
 from tradingd.model.errors import ConfigError, DocumentError, TradingdError
 
@@ -54,6 +54,7 @@ for verb in (
     indicators.indicators,
 ):
     app.command()(verb)
+app.add_typer(instruments.app, name="instruments")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - a callback of typer's

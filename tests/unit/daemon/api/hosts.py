@@ -19,9 +19,10 @@ from tradingd.core.markets.sessions import market
 from tradingd.daemon import desired
 from tradingd.daemon.api.app import PaperRefusedError, create_app
 from tradingd.examples.market import minute_bars
+from tradingd.model.market import Tick
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from tradingd.daemon.api.metrics import Counters
     from tradingd.daemon.api.processes import Workers
     from tradingd.daemon.desired import Desired
+    from tradingd.model.events import FeedGap, MarketEvent
+    from tradingd.model.instrument import Instrument
+    from tradingd.model.market import Bar, Timeframe
     from tradingd.model.trading import Alert
 
 T = TypeVar("T")
@@ -44,11 +48,34 @@ files = [{symbol = "XYZ", path = "xyz.npz", exchange = "SIM"}]
 
 
 @dataclass
+class FakeFeed:
+    """A provider of history: `bars` that are there already at its time `now`, or an error for whoever asks."""
+
+    bars: Sequence[Bar] = ()
+    now: int = 0
+    error: Exception | None = None
+    asked: list[tuple[str, Timeframe, int, int]] = field(default_factory=list)
+
+    async def last(self, instrument: Instrument) -> tuple[Tick, int] | None:
+        if self.error is not None:
+            raise self.error
+        return (Tick(instrument.id, self.now, 100.0), 0) if self.now else None
+
+    async def history(self, instrument: Instrument, timeframe: Timeframe, count: int, until: int) -> Sequence[Bar]:
+        self.asked.append((instrument.id, timeframe, count, until))
+        return [bar for bar in self.bars if bar.ts_close <= until][-count:]
+
+    def subscribe(self, instruments: Sequence[Instrument]) -> AsyncGenerator[MarketEvent | FeedGap, None]:
+        raise NotImplementedError
+
+
+@dataclass
 class FakeHost:
     """What a test says a daemon is; `started` are the strategies it was told to trade on paper."""
 
     desired: Desired
     base: Path
+    provider: FakeFeed = field(default_factory=FakeFeed)
     ready: bool = True
     views: dict[str, StrategyView] = field(default_factory=dict)
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)

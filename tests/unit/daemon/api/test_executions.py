@@ -32,8 +32,8 @@ LONG_S = 30
 
 
 @asynccontextmanager
-async def running(workers: Workers) -> AsyncIterator[Executions]:
-    executions = Executions(workers)
+async def running(workers: Workers, run_s_max: float = LONG_S) -> AsyncIterator[Executions]:
+    executions = Executions(workers, run_s_max)
     executions.start()
     yield executions
     await executions.stop()
@@ -117,6 +117,22 @@ async def test_what_fails_takes_nothing_with_it_and_can_be_asked_again(error: Ex
         [again] = submit(executions, 0)
         await again.wait(LONG_S)
         assert again.status is Status.COMPLETED
+
+
+async def test_what_runs_too_long_is_given_up_and_the_next_is_begun() -> None:
+    workers = Gated()
+    async with running(workers, run_s_max=0.05) as executions:
+        slow = submit(executions, *range(RUNNING_MAX))
+        for one in slow:
+            await one.wait(LONG_S)
+            assert (one.status, one.results) == (Status.FAILED, None)
+            assert one.error is not None
+            assert one.error["type"] == "urn:tradingd:problem:too-long"
+            assert "after 0.05 s, which is http.backtest_s_max" in one.error["detail"]
+        workers.gate.set()
+        [following] = submit(executions, "next")
+        await following.wait(LONG_S)
+        assert following.status is Status.COMPLETED
 
 
 async def test_a_refused_backtest_says_why() -> None:

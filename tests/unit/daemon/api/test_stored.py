@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,23 @@ import pytest
 
 from tests.stories import drawing, entry, exit_, leg, start
 from tests.unit.core.runs import always
-from tests.unit.daemon.api.hosts import FIRST_DAY, Inline, asking, body, configured, dipping, posted, save_bars
+from tests.unit.daemon.api.hosts import (
+    CONFIG,
+    FIRST_DAY,
+    FakeFeed,
+    FakeHost,
+    Inline,
+    asking,
+    body,
+    configured,
+    dipping,
+    posted,
+    save_bars,
+)
+from tradingd.core.markets.sessions import market
 from tradingd.examples.market import minute_bars
-from tradingd.model.errors import ConfigError
+from tradingd.model.errors import FeedError, FeedRefused
+from tradingd.model.market import MINUTE, Bar, Timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +45,10 @@ class Counting(Inline):
     async def call(self, job: Callable[..., Any], *arguments: object) -> Any:
         self.done.append(job.__name__)
         return await super().call(job, *arguments)
+
+
+def at(day: str) -> int:
+    return market("SIM").ts_of(dt.date.fromisoformat(day), dt.time.min)
 
 
 def files(*rows: str) -> str:
@@ -144,7 +163,9 @@ async def test_a_file_is_looked_into_once_and_again_when_it_has_changed(tmp_path
 
 
 async def test_a_file_that_cannot_be_read_is_the_daemons_fault_and_its_path_its_secret(tmp_path: Path) -> None:
+    save_bars(tmp_path / "xyz.npz")
     async with asking(configured(tmp_path)) as client:
+        (tmp_path / "xyz.npz").unlink()
         status, missing = await posted(client, body())
         assert (status, missing["type"]) == (500, "urn:tradingd:problem:data-unreadable")
         with (tmp_path / "xyz.npz").open("w", newline="") as file:
@@ -155,9 +176,132 @@ async def test_a_file_that_cannot_be_read_is_the_daemons_fault_and_its_path_its_
         assert str(tmp_path) not in str(missing) + str(broken)
 
 
-@pytest.mark.parametrize("wrong", ['timeframe = "5x"', 'exchange = "NYSEX"'])
-def test_a_wrong_entry_of_the_configuration_is_named(tmp_path: Path, wrong: str) -> None:
-    from tradingd.daemon.api.app import create_app  # noqa: PLC0415 - one use
+async def test_a_pattern_has_its_files_when_they_are_asked_for(tmp_path: Path) -> None:
+    save_bars(tmp_path / "ABC.npz")
+    async with asking(configured(tmp_path, files('path = "{symbol}.npz", exchange = "SIM"'))) as client:
+        status, problem = await posted(client, body())
+        assert (status, problem["available"]) == (422, {"symbols": ["SIM:ABC"]})
+        save_bars(tmp_path / "XYZ.npz", days=1)
+        assert (await posted(client, body(wait_s=60)))[1]["results"]["bars"] == MINUTES_OF_A_DAY
 
-    with pytest.raises(ConfigError, match=r"data\.files, entry 1 \(XYZ\)"):
-        create_app(configured(tmp_path, files(f'symbol = "XYZ", path = "xyz.npz", {wrong}')))
+
+async def test_files_that_contradict_each_other_later_are_the_daemons_fault(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    save_bars(tmp_path / "a/XYZ.npz")
+    async with asking(configured(tmp_path, files('path = "*/{symbol}.npz"'))) as client:
+        save_bars(tmp_path / "b/XYZ.npz")
+        status, problem = await posted(client, body())
+        assert (status, problem["type"]) == (500, "urn:tradingd:problem:data-unreadable")
+        assert str(tmp_path) not in str(problem)
+
+
+# --- the feed's history ------------------------------------------------------------------------------------------
+
+NOTHING = "[data]\nfiles = []\n"
+M1 = Timeframe(MINUTE)
+
+
+def given(folder: Path, config: str = NOTHING, days: int = 3) -> FakeHost:
+    """A host whose feed has the bars of `save_bars`, and whose time is their end."""
+    told = minute_bars(days * MINUTES_OF_A_DAY, 7)
+    rows = zip(*(told[name].tolist() for name in ("timestamp", "open", "high", "low", "close", "volume")), strict=True)
+    bars = [Bar("SIM:XYZ", M1, ts, ts + MINUTE, *figures) for ts, *figures in rows]
+    host = configured(folder, config)
+    host.provider = FakeFeed(bars, bars[-1].ts_close)
+    return host
+
+
+async def test_what_no_file_has_is_run_on_the_feeds_history(tmp_path: Path) -> None:
+    host = given(tmp_path)
+    save_bars(tmp_path / "xyz.npz")
+    asked = body(start_date="2025-01-03", end_date="2025-01-03", wait_s=60)
+    async with asking(host) as client, asking(configured(tmp_path)) as other:
+        status, answer = await posted(client, asked)
+        _, expected = await posted(other, asked)
+        assert (status, answer["status"]) == (200, "completed"), answer
+        again = await posted(client, asked)
+    [(name, width, count, until)] = host.provider.asked[:1]
+    assert (name, width, until) == ("SIM:XYZ", M1, at("2025-01-04"))
+    results = answer["results"]
+    assert len(results["trades"]) > 3
+    assert results["decisions_sha256"] == expected["results"]["decisions_sha256"]
+    assert results["bars"] == count < 2 * MINUTES_OF_A_DAY
+    [note] = [note for note in results["notes"] if "history" in note]
+    assert "from the history of https://api.binance.com; their SHA-256 is " in note
+    assert again[1]["execution_id"] == answer["execution_id"]
+
+
+async def test_bars_that_differ_are_another_execution(tmp_path: Path) -> None:
+    host = given(tmp_path)
+    async with asking(host) as client:
+        _, first = await posted(client, body(start_date=FIRST_DAY))
+        host.provider.bars[-1].close += 1
+        _, second = await posted(client, body(start_date=FIRST_DAY))
+        assert first["execution_id"] != second["execution_id"]
+
+
+async def test_files_come_first_and_the_feed_for_days_and_bars_that_they_have_not(tmp_path: Path) -> None:
+    save_bars(tmp_path / "xyz.npz", days=2)
+    host = given(tmp_path, CONFIG, days=5)
+    async with asking(host) as client:
+        await posted(client, body(start_date="2025-01-03", end_date="2025-01-05"))
+        assert host.provider.asked == []
+        status, _ = await posted(client, body(start_date="2025-01-05"))
+        assert (status, len(host.provider.asked)) == (202, 1)
+        await posted(client, body(dipping(timeframe="30s"), start_date="2025-01-05"))
+        assert host.provider.asked[1][1] == Timeframe.parse("30s")
+
+
+@pytest.mark.parametrize(
+    ("asked", "pointer", "told", "available"),
+    [
+        ({}, "/strategy/nodes/0/data/symbol", "is asked for its history where a first day is given", {}),
+        (
+            {"start_date": "2025-01-09"},
+            "/start_date",
+            "any of these days; its last trade is of 2025-01-05",
+            "2025-01-05",
+        ),
+        ({"start_date": "2024-01-01", "end_date": "2024-01-02"}, "/start_date", "any of these days", "2025-01-05"),
+        ({"start_date": "2024-01-01"}, "/start_date", "532,800 bars of 1m, and https://api.binance.com is asked", {}),
+        ({"start_date": "0001-01-01"}, "/start_date", "is asked for at most 50,000", {}),
+    ],
+)
+async def test_what_the_feed_has_not_either_is_told(
+    tmp_path: Path, asked: dict[str, str], pointer: str, told: str, available: Any
+) -> None:
+    async with asking(given(tmp_path)) as client:
+        status, problem = await posted(client, body(**asked))
+        assert status == 422
+        assert problem["findings"][0]["pointer"] == pointer
+        assert told in problem["detail"]
+        assert problem["available"] == ({"end_date": available} if available else {})
+
+
+async def test_a_symbol_that_the_feed_refuses_is_no_data(tmp_path: Path) -> None:
+    host = given(tmp_path)
+    host.provider.error = FeedRefused("refused with -1121, Invalid symbol.")
+    async with asking(host) as client:
+        status, problem = await posted(client, body(start_date=FIRST_DAY))
+        assert (status, problem["type"]) == (422, "urn:tradingd:problem:no-data")
+        assert "Invalid symbol" in problem["detail"]
+
+
+async def test_a_feed_that_does_not_answer_is_told_as_such(tmp_path: Path) -> None:
+    host = given(tmp_path)
+    host.provider.error = FeedError("https://api.binance.com: connection refused")
+    async with asking(host) as client:
+        status, problem = await posted(client, body(start_date=FIRST_DAY))
+        assert (status, problem["type"]) == (502, "urn:tradingd:problem:feed-failed")
+        assert problem["detail"] == "https://api.binance.com: connection refused"
+
+
+async def test_the_feed_is_left_alone_where_that_is_wished(tmp_path: Path) -> None:
+    host = given(tmp_path, NOTHING + 'history = "none"\n')
+    async with asking(host) as client:
+        status, problem = await posted(client, body(start_date=FIRST_DAY))
+        assert (status, problem["detail"]) == (
+            422, "there are no data of SIM:XYZ; data.files of the configuration has nothing",
+        )  # fmt: skip
+    assert host.provider.asked == []

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEYS = [
-    "execution_id", "status", "strategy_id", "metrics", "trades", "positions_open", "bars", "ticks", "anomalies",
-    "notes", "decisions_sha256", "seconds",
+    "option_pricing", "execution_id", "status", "strategy_id", "metrics", "pnl", "charges", "account", "trades",
+    "positions_open", "bars", "ticks", "anomalies", "notes", "decisions_sha256", "seconds",
 ]  # fmt: skip
 
 
@@ -120,11 +120,19 @@ def test_ticks_volume_mode_and_zone_are_handed_on(tmp_path: Path) -> None:
     assert printed(*arguments, "--volume", "print")["anomalies"]["volume_decreases"] == 0
 
 
+def test_prices_by_a_formula_need_a_volatility_and_are_told_only_where_they_were_used(tmp_path: Path) -> None:
+    bars = ("--bars", f"DEMO={make_bars(tmp_path)}", "--option-pricing", "black76")
+    refused = run("backtest", EMA, *bars)
+    assert refused.exit_code == 78
+    assert 'simulation.option_pricing = "black76" needs simulation.volatility, per year, as 0.15' in refused.stderr
+    assert printed(EMA, *bars, "--volatility", "0.15")["option_pricing"] is None
+
+
 def test_out_is_written(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     found = printed(EMA, "--bars", f"DEMO={make_bars(tmp_path)}", "--out", out)
     assert {path.name for path in out.iterdir()} == {
-        "result.json", "trades.csv", "equity.csv", "commands.jsonl", "trace.jsonl",
+        "result.json", "trades.csv", "equity.csv", "ledger.csv", "commands.jsonl", "trace.jsonl",
     }  # fmt: skip
     assert json.loads((out / "result.json").read_text("utf-8"))["decisions_sha256"] == found["decisions_sha256"]
 

@@ -80,3 +80,32 @@ def test_what_is_no_json_is_refused_not_raised(tmp_path: Path) -> None:
         result = run("check", path)
         assert result.exit_code == 78, content
         assert f"{path}: refused" in result.stdout
+
+
+def test_what_a_configuration_names_is_checked_with_it(tmp_path: Path) -> None:
+    config = tmp_path / "own.toml"
+    for name in ("a", "b"):
+        make_document(tmp_path, f"{name}.json")
+    lines = ("[daemon]", 'strategies = ["*.json"]', 'instruments = "none.csv"', "[data]",
+             'files = [{path = "none.npz", symbol = "X", timeframe = "5x"}]')  # fmt: skip
+    config.write_text("\n".join(lines), "utf-8")
+    result = run("check", "-c", config, "--json")
+    assert result.exit_code == 78
+    of_config, a, b = json.loads(result.stdout)["files"]
+    pointers = [finding["pointer"] for finding in of_config["findings"]]
+    assert pointers == ["/data/files/0/timeframe", "/data/files/0/path", "/daemon/instruments"]
+    assert "none.npz" in of_config["findings"][1]["message"]
+    assert (a["ok"], b["ok"]) == (True, False)
+    assert f"is the id of {tmp_path / 'a.json'} already" in b["findings"][-1]["message"]
+
+
+def test_a_strategy_is_checked_with_the_instruments_of_the_configuration(tmp_path: Path) -> None:
+    """An equity that the list calls an index cannot be traded."""
+    names = "exchange_token,tradingsymbol,name,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange"
+    (tmp_path / "list.csv").write_text(f"{names}\n1,DEMO,DEMO,,0,0,1,EQ,INDICES,NSE\n", "utf-8")
+    make_document(tmp_path, "demo.json", exchange="NSE")
+    config = tmp_path / "own.toml"
+    config.write_text('[daemon]\nstrategies = ["demo.json"]\n', "utf-8")
+    assert run("check", "-c", config).exit_code == 0
+    config.write_text('[daemon]\nstrategies = ["demo.json"]\ninstruments = "list.csv"\n', "utf-8")
+    assert run("check", "-c", config).exit_code == 78
